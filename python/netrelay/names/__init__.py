@@ -1,0 +1,1 @@
+"""Names: dial strings, services, and the two translators of a gateway, cs and dns."""
