@@ -1,0 +1,127 @@
+"""What can go wrong, typed by whose fault it is, and every text that leaves a gateway.
+
+Clients branch on these texts, so they are API: the catalogue is rendered to docs/errors.md and compared
+with the Rust core's by a test. The words follow the original system (NET-TREE of the manual: ip(3),
+dial(2) looks for `refused`, `interrupted`, `does not exist`, `translate`).
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import Final
+
+
+class NetrelayError(Exception):
+    """Anything that netrelay raises of its own accord."""
+
+
+class FrameError(NetrelayError):
+    """The bytes can't be cut into frames: they are not 9P."""
+
+
+class DecodeError(NetrelayError):
+    """A frame's body does not fit its type: it is not 9P."""
+
+    def __init__(self, reason: str, message: str, name: str) -> None:
+        super().__init__(f"{reason} in {message}.{name}")
+        self.reason = reason
+        self.message = message
+        self.name = name
+
+
+class PeerError(NetrelayError):
+    """The other side speaks 9P but breaks its rules."""
+
+
+class UsageError(NetrelayError):
+    """Our own API was misused: a bug in the caller."""
+
+
+class NetError(NetrelayError, OSError):
+    """The other side, or its host, said no: `text` is its word, `errno` the nearest number."""
+
+    def __init__(self, text: str, number: int | None = None) -> None:
+        found = errno_of(text) if number is None else number
+        super().__init__(found, text)
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+
+# Constant name: (text, errno for 9P2000.u and 9P2000.L).
+CATALOGUE: Final[dict[str, tuple[str, int]]] = {
+    "PERMISSION_DENIED": ("permission denied", errno.EACCES),
+    "FILE_DOES_NOT_EXIST": ("file does not exist", errno.ENOENT),
+    "NOT_A_DIRECTORY": ("not a directory", errno.ENOTDIR),
+    "BAD_DIRECTORY_OFFSET": ("bad offset in directory read", errno.ESPIPE),
+    "NO_VERSION": ("no version negotiated", errno.EPROTO),
+    "MSIZE_TOO_SMALL": ("version: message size too small", errno.EINVAL),
+    "UNKNOWN_MESSAGE": ("unknown message type", errno.EOPNOTSUPP),
+    "DUPLICATE_TAG": ("duplicate tag", errno.EPROTO),
+    "TOO_MANY_REQUESTS": ("too many requests", errno.EAGAIN),
+    "BAD_TAG": ("bad tag", errno.EPROTO),
+    "UNKNOWN_FID": ("unknown fid", errno.EBADF),
+    "DUPLICATE_FID": ("duplicate fid", errno.EBADF),
+    "TOO_MANY_FIDS": ("too many fids", errno.EMFILE),
+    "CLONE_OPEN_FID": ("cannot clone open fid", errno.EBADF),
+    "BAD_NAME": ("bad character in file name", errno.EINVAL),
+    "BAD_USE_OF_FID": ("bad use of fid", errno.EBADF),
+    "BAD_OFFSET": ("bad offset", errno.EINVAL),
+    "NO_AUTHENTICATION": ("authentication not required", errno.EOPNOTSUPP),
+    "NO_FREE_DEVICES": ("no free devices", errno.ENFILE),
+    "NOT_ANNOUNCED": ("not announced", errno.EINVAL),
+    "LISTEN_HUNGUP": ("listen hungup", errno.ECONNABORTED),
+    "INTERRUPTED": ("interrupted", errno.EINTR),
+    "HUNGUP": ("i/o on hungup channel", errno.EPIPE),
+    "IO": ("i/o error", errno.EIO),
+    "REFUSED": ("connection refused", errno.ECONNREFUSED),
+    "RESET": ("connection refused", errno.ECONNRESET),
+    "TIMED_OUT": ("connection timed out", errno.ETIMEDOUT),
+    "NO_ROUTE": ("no route", errno.ENETUNREACH),
+    "HOST_UNREACHABLE": ("host unreachable", errno.EHOSTUNREACH),
+    "ADDRESS_IN_USE": ("address in use", errno.EADDRINUSE),
+    "NOT_LOCAL": ("not a local IP address", errno.EADDRNOTAVAIL),
+    "NO_PORTS": ("no ports available", errno.EADDRNOTAVAIL),
+    "SHORT_CONTROL": ("short control request", errno.EINVAL),
+    "UNKNOWN_CONTROL": ("unknown control request", errno.EINVAL),
+    "CONNECTION_IN_USE": ("connection in use", errno.EADDRINUSE),
+    "BAD_ARGS_TO_CONNECT": ("bad args to connect", errno.EINVAL),
+    "BAD_ARGS_TO_ANNOUNCE": ("bad args to announce", errno.EINVAL),
+    "BAD_ARGS_TO_BIND": ("bad args to bind", errno.EINVAL),
+    "BAD_ARGS_TO_SHUTDOWN": ("bad args to shutdown", errno.EINVAL),
+    "BAD_ARGS_TO_KEEPALIVE": ("bad args to keepalive", errno.EINVAL),
+    "BAD_ARGS_TO_TTL": ("bad args to ttl", errno.EINVAL),
+    "BAD_ARGS_TO_TOS": ("bad args to tos", errno.EINVAL),
+    "MALFORMED_ADDRESS": ("malformed address", errno.EINVAL),
+    "BAD_IP": ("bad ip address syntax", errno.EINVAL),
+    "BAD_PORT": ("bad numeric port", errno.EINVAL),
+    "NOT_ESTABLISHED": ("connection must be in Establised state", errno.EINVAL),
+    "WRITE_QUEUE_FULL": ("write queue full", errno.ENOBUFS),
+    "CS_IN_PROGRESS": ("cs: query already in progress", errno.EBUSY),
+    "DNS_IN_PROGRESS": ("dns: query already in progress", errno.EBUSY),
+    "CS_TOO_LONG": ("cs: request too long", errno.EINVAL),
+    "DNS_TOO_LONG": ("dns: request too long", errno.EINVAL),
+    "DNS_OFFSET": ("dns: writing at non-zero offset", errno.EINVAL),
+    "LOG_TOO_FEW": ("too few arguments for netlog control message", errno.EINVAL),
+    "LOG_UNKNOWN": ("unknown ip control message", errno.EINVAL),
+}
+
+_NUMBERS: Final = {text: number for text, number in reversed(CATALOGUE.values())}
+
+
+def errno_of(text: str) -> int:
+    """The errno that goes with a text: the catalogue's, else by the words dial(2) looks for."""
+    if text in _NUMBERS:
+        return _NUMBERS[text]
+    for words, number in (
+        ("refused", errno.ECONNREFUSED),
+        ("does not exist", errno.ENOENT),
+        ("translate", errno.ENOENT),
+        ("timed out", errno.ETIMEDOUT),
+        ("in use", errno.EADDRINUSE),
+        ("denied", errno.EACCES),
+    ):
+        if words in text:
+            return number
+    return errno.EIO

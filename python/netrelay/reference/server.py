@@ -1,0 +1,370 @@
+"""One session served: a state machine that is fed bytes and pulled for events.
+
+It knows the rules of the protocol (docs/protocol.md, section 5) and nothing of the tree. What only the tree
+can decide is an `Ask`; the answer is the reply message itself, and the session draws from it what the reply
+means for its fids. A flush is an event too: the tree alone knows whether a request has left traces. Nothing here
+waits, and nothing here reads a clock.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from netrelay import messages as m
+from netrelay.errors import CATALOGUE, DecodeError, UsageError
+from netrelay.reference.codec import decode, encode
+from netrelay.reference.deframe import Deframer
+from netrelay.reference.fids import Fid, Fids
+from netrelay.reference.tags import Tags
+from netrelay.types import (
+    FIRST_MSIZE,
+    IOHDRSZ,
+    MAX_MSIZE,
+    MIN_MSIZE,
+    NOFID,
+    NOTAG,
+    OEXEC,
+    ORDWR,
+    OREAD,
+    OWRITE,
+    VERSIONS,
+    Ask,
+    Dialect,
+    Event,
+    FidView,
+    Qid,
+    Reset,
+    Send,
+    Withdraw,
+)
+
+_ERRORS: Final = (m.Rerror, m.Rlerror)
+_OPENS: Final = (m.Topen, m.Tcreate, m.Tlopen, m.Tlcreate)
+_NO_QID: Final = Qid(0, 0, 0)
+
+
+class Refused(Exception):  # noqa: N818 (it is no error of ours: it is the reply)
+    """The session itself refuses a request; `name` is the catalogue's."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.text, self.errno = CATALOGUE[name]
+
+
+class ServerSession:
+    """A session, from its first byte to its last.
+
+    `max_msize` is in bytes, the other limits are counts. After `next_event` has raised, the session is over.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_msize: int = MAX_MSIZE,
+        versions: tuple[str, ...] = VERSIONS,
+        max_fids: int = 65536,
+        max_requests: int = 4096,
+    ) -> None:
+        self.dialect = Dialect.P2000
+        self.msize = FIRST_MSIZE
+        self.version: str | None = None
+        self._max_msize = max_msize
+        self._versions = versions
+        self._max_requests = max_requests
+        self._deframer = Deframer(FIRST_MSIZE)
+        self._fids = Fids(max_fids)
+        self._tags = Tags()
+        self._events: deque[Event] = deque()
+
+    def feed(self, data: bytes | bytearray | memoryview) -> None:
+        """Take bytes as they come; can't fail."""
+        self._deframer.feed(data)
+
+    def next_event(self) -> Event | None:
+        """The next thing to do, or nothing until more bytes or answers come.
+
+        Errors: `FrameError` and `DecodeError` when the bytes are not 9P; the session is over.
+        """
+        while not self._events:
+            frame = self._deframer.next_frame()
+            if frame is None:
+                return None
+            self._take(frame)
+        return self._events.popleft()
+
+    def answer(self, tag: int, message: m.Message) -> None:
+        """The tree's reply to an `Ask`.
+
+        Errors: `UsageError` for a tag not in flight, or a reply that does not belong to the request.
+        """
+        request = self._tags.get(tag)
+        if request is None or isinstance(request.message, m.Tflush):
+            raise UsageError(f"tag {tag} is not in flight")
+        if isinstance(message, _ERRORS):
+            self._failed(request.message)
+            text = message.ename if isinstance(message, m.Rerror) else ""
+            number = message.errno if isinstance(message, m.Rerror) else message.ecode
+            self._end(tag, self._error(text, number))
+            return
+        expected = m.MESSAGES[m.TYPES[type(request.message)] + 1]
+        if type(message) is not expected:
+            raise UsageError(
+                f"{type(message).__name__} does not answer {type(request.message).__name__}"
+            )
+        message = self._with_iounit(message)
+        frame = encode(tag, message, self.dialect)
+        if len(frame) > self.msize:
+            raise UsageError(f"reply of {len(frame)} bytes exceeds msize {self.msize}")
+        self._succeeded(request.message, message)
+        self._end(tag, message, frame)
+
+    def refuse(self, tag: int, text: str, number: int) -> None:
+        """The tree says no, in words and by number."""
+        self.answer(tag, m.Rerror(text, number))
+
+    def withdraw(self, tag: int) -> None:
+        """The request is undone without a trace: only its flushes are answered."""
+        request = self._tags.get(tag)
+        if request is None or isinstance(request.message, m.Tflush):
+            raise UsageError(f"tag {tag} is not in flight")
+        if not request.flushes:
+            raise UsageError(f"nobody flushes tag {tag}")
+        self._failed(request.message)
+        self._release(tag)
+
+    def fids(self) -> tuple[FidView, ...]:
+        """All fids, by number: what a vanished session gives back."""
+        return self._fids.views()
+
+    def _take(self, frame: bytes) -> None:
+        tag = int.from_bytes(frame[5:7], "little")
+        try:
+            tag, message = decode(frame, self.dialect)
+        except DecodeError as err:
+            if err.reason != "type" or frame[4] % 2:
+                raise
+            self._send(tag, self._error(*CATALOGUE["UNKNOWN_MESSAGE"]))
+            return
+        if m.TYPES[type(message)] % 2:
+            raise DecodeError("type", "frame", str(frame[4]))
+        try:
+            if isinstance(message, m.Tversion):
+                self._begin(tag, message)
+                return
+            self._admit(tag)
+            self._request(tag, message)
+        except Refused as refusal:
+            self._send(tag, self._error(refusal.text, refusal.errno))
+
+    def _begin(self, tag: int, message: m.Tversion) -> None:
+        """version(5): everything from before is gone."""
+        if message.msize < MIN_MSIZE:
+            raise Refused("MSIZE_TOO_SMALL")
+        if self.version is not None:
+            self._tags.clear()
+            self._fids.clear()
+            self._events.append(Reset())
+        msize = min(message.msize, self._max_msize)
+        self.version = self._agreed(message.version)
+        self.dialect = Dialect.of(self.version) if self.version else Dialect.P2000
+        self.msize = self._deframer.msize = msize if self.version else FIRST_MSIZE
+        self._send(tag, m.Rversion(msize, self.version or "unknown"))
+
+    def _agreed(self, asked: str) -> str | None:
+        if asked in self._versions:
+            return asked
+        return "9P2000" if asked.partition(".")[0] == "9P2000" else None
+
+    def _admit(self, tag: int) -> None:
+        if self.version is None:
+            raise Refused("NO_VERSION")
+        if tag == NOTAG:
+            raise Refused("BAD_TAG")
+        if tag in self._tags:
+            raise Refused("DUPLICATE_TAG")
+        if len(self._tags) >= self._max_requests:
+            raise Refused("TOO_MANY_REQUESTS")
+
+    def _request(self, tag: int, message: m.Message) -> None:
+        match message:
+            case m.Tflush():
+                self._flush(tag, message)
+                return
+            case m.Tauth():
+                self._promise(message.afid)
+                self._ask(tag, message, None)
+                return
+            case m.Tattach():
+                if message.afid != NOFID:
+                    self._known(message.afid)
+                self._promise(message.fid)
+                self._ask(tag, message, None)
+                return
+            case m.Twalk():
+                self._walk(tag, message)
+                return
+        number, fid = self._subject(message)
+        match message:
+            case m.Topen() | m.Tcreate() | m.Tlopen() | m.Tlcreate():
+                if fid.open or fid.opening:
+                    raise Refused("BAD_USE_OF_FID")
+                fid.opening = True
+            case m.Tread() | m.Treaddir():
+                self._must_be_open(fid, (OREAD, ORDWR, OEXEC))
+                self._check_span(message.offset, message.count)
+                message = message._replace(
+                    count=min(message.count, self.msize - IOHDRSZ)
+                )
+            case m.Twrite():
+                self._must_be_open(fid, (OWRITE, ORDWR))
+                self._check_span(message.offset, len(message.data))
+            case m.Txattrwalk():
+                self._promise(message.newfid)
+        view = self._fids.view(number)
+        if isinstance(message, m.Tclunk | m.Tremove):
+            self._fids.remove(number)
+        self._ask(tag, message, view)
+
+    def _walk(self, tag: int, message: m.Twalk) -> None:
+        fid = self._known(message.fid)
+        if fid.open and message.wname:
+            raise Refused("CLONE_OPEN_FID")
+        if any(name in ("", ".") or "/" in name for name in message.wname):
+            raise Refused("BAD_NAME")
+        if message.newfid != message.fid:
+            self._promise(message.newfid)
+        elif fid.open or fid.opening:
+            raise Refused("BAD_USE_OF_FID")
+        if message.wname:
+            self._ask(tag, message, self._fids.view(message.fid))
+            return
+        self._tags.begin(tag, message)
+        self.answer(tag, m.Rwalk(()))
+
+    def _flush(self, tag: int, message: m.Tflush) -> None:
+        old = self._tags.get(message.oldtag)
+        if old is None:
+            self._send(tag, m.Rflush())
+            return
+        self._tags.begin(tag, message)
+        old.flushes.append(tag)
+        if not isinstance(old.message, m.Tflush) and len(old.flushes) == 1:
+            self._events.append(Withdraw(message.oldtag))
+
+    def _subject(self, message: m.Message) -> tuple[int, Fid]:
+        """The fid that a request is about, by the name that it has there."""
+        for name in ("fid", "dfid", "olddirfid", "dirfd"):
+            number = getattr(message, name, None)
+            if number is not None:
+                return number, self._known(number)
+        raise Refused("UNKNOWN_MESSAGE")
+
+    def _known(self, number: int) -> Fid:
+        fid = self._fids.get(number)
+        if fid is None:
+            raise Refused("UNKNOWN_FID")
+        return fid
+
+    def _promise(self, number: int) -> None:
+        if number == NOFID or self._fids.taken(number):
+            raise Refused("DUPLICATE_FID")
+        if self._fids.full():
+            raise Refused("TOO_MANY_FIDS")
+        self._fids.promise(number)
+
+    @staticmethod
+    def _must_be_open(fid: Fid, modes: tuple[int, ...]) -> None:
+        if fid.open is None or fid.open[1] & 3 not in modes:
+            raise Refused("BAD_USE_OF_FID")
+
+    @staticmethod
+    def _check_span(offset: int, count: int) -> None:
+        if offset + count >= 1 << 64:
+            raise Refused("BAD_OFFSET")
+
+    def _ask(self, tag: int, message: m.Message, view: FidView | None) -> None:
+        self._tags.begin(tag, message)
+        self._events.append(Ask(tag, message, view))
+
+    def _failed(self, request: m.Message) -> None:
+        match request:
+            case m.Tattach():
+                self._fids.forget(request.fid)
+            case m.Tauth():
+                self._fids.forget(request.afid)
+            case m.Twalk() | m.Txattrwalk():
+                self._fids.forget(request.newfid)
+            case m.Topen() | m.Tcreate() | m.Tlopen() | m.Tlcreate():
+                if fid := self._fids.get(request.fid):
+                    fid.opening = False
+
+    def _succeeded(self, request: m.Message, reply: m.Message) -> None:
+        match request, reply:
+            case m.Tattach(), m.Rattach():
+                uname = request.uname or "none"
+                self._fids.put(request.fid, Fid(reply.qid, reply.qid, uname))
+            case m.Tauth(), m.Rauth():
+                uname = request.uname or "none"
+                fid = Fid(reply.aqid, reply.aqid, uname, open=(reply.aqid, ORDWR))
+                self._fids.put(request.afid, fid)
+            case m.Twalk(), m.Rwalk():
+                self._walked(request, reply)
+            case m.Txattrwalk(), m.Rxattrwalk():
+                old = self._fids.get(request.fid)
+                if old is None:
+                    self._fids.forget(request.newfid)
+                else:
+                    opened = (old.walked, OREAD)
+                    self._fids.put(
+                        request.newfid, Fid(old.walked, old.root, old.uname, opened)
+                    )
+            case ((m.Topen() | m.Tcreate() | m.Tlopen() | m.Tlcreate()), _):
+                self._opened(request, reply)
+
+    def _walked(self, request: m.Twalk, reply: m.Rwalk) -> None:
+        if len(reply.wqid) > len(request.wname) or (request.wname and not reply.wqid):
+            raise UsageError(f"{len(reply.wqid)} qids for {len(request.wname)} names")
+        old = self._fids.get(request.fid)
+        if old is None or len(reply.wqid) < len(request.wname):
+            self._fids.forget(request.newfid)
+            return
+        walked = reply.wqid[-1] if reply.wqid else old.walked
+        self._fids.put(request.newfid, Fid(walked, old.root, old.uname))
+
+    def _opened(self, request: m.Message, reply: m.Message) -> None:
+        fid = self._fids.get(request.fid)  # type: ignore[union-attr]  # every open has a fid
+        if fid is None:
+            return
+        mode = (
+            request.flags
+            if isinstance(request, m.Tlopen | m.Tlcreate)
+            else request.mode
+        )  # type: ignore[union-attr]
+        qid = reply.qid  # type: ignore[union-attr]
+        fid.opening = False
+        fid.open = (qid, mode & 0xFF)
+        if isinstance(request, m.Tcreate | m.Tlcreate):
+            fid.walked = qid
+
+    def _with_iounit(self, reply: m.Message) -> m.Message:
+        match reply:
+            case m.Ropen() | m.Rcreate() | m.Rlopen() | m.Rlcreate():
+                return reply._replace(iounit=self.msize - IOHDRSZ)
+        return reply
+
+    def _error(self, text: str, number: int) -> m.Message:
+        if self.dialect is Dialect.L:
+            return m.Rlerror(number)
+        return m.Rerror(text, number if self.dialect is Dialect.U else 0)
+
+    def _end(self, tag: int, reply: m.Message, frame: bytes | None = None) -> None:
+        self._events.append(Send(frame or encode(tag, reply, self.dialect)))
+        self._release(tag)
+
+    def _release(self, tag: int) -> None:
+        for flush in self._tags.end(tag):
+            self._send(flush, m.Rflush())
+
+    def _send(self, tag: int, reply: m.Message) -> None:
+        self._events.append(Send(encode(tag, reply, self.dialect)))
