@@ -1,0 +1,356 @@
+//! The clients that use a gateway's files: `clone`, `ctl` and `data` of one 9P session.
+//!
+//! Bulk keeps eight requests of a full msize outstanding in all, but at least one a stream; ping-pong
+//! sends the Twrite and the Tread of a round together, as any client of a window would.
+
+use std::{
+    collections::VecDeque,
+    io::{self, ErrorKind, Read, Write},
+    thread,
+    time::{Duration, Instant},
+};
+
+use mio::{Events, Interest, Poll, Token};
+
+use crate::{
+    ECHO, PING, Report, SINK, SOURCE, median_us,
+    session::{
+        RERROR, ROOT, RREAD, RREAD_HEAD, RWRITE, Session, TWRITE_HEAD, clunk, not_ready, read, walk,
+        write, write_head,
+    },
+};
+
+const OUTSTANDING: usize = 8;
+// The header stands right before the payload and the payload off its page's start: PERF's trap.
+const PAYLOAD_AT: usize = 2048;
+
+pub(crate) fn run(
+    work: &str,
+    gateway: &str,
+    to: &str,
+    count: usize,
+    time: Duration,
+) -> io::Result<Report> {
+    match work {
+        "down" => Pump::new(gateway, to, count, SOURCE)?.down(time),
+        "up" => Pump::new(gateway, to, count, SINK)?.up(time),
+        "pp" => Pump::new(gateway, to, count, ECHO)?.ping_pong(time),
+        "dials" => dials(gateway, to, count, time),
+        "idle" => idle(gateway, to, count),
+        "walk" | "stat" | "read" => operations(work, gateway, to, count, time),
+        _ => Err(io::Error::new(ErrorKind::InvalidInput, "no such work")),
+    }
+}
+
+/// One session, many conversations, everything outstanding at once.
+struct Pump {
+    poll: Poll,
+    events: Events,
+    stream: mio::net::TcpStream,
+    payload: u32,
+    streams: usize,
+    out: VecDeque<u8>,
+    // A Twrite whose payload is on its way: how much of the frame has gone.
+    frame: Vec<u8>,
+    gone: usize,
+    frame_end: usize,
+    inbox: Vec<u8>,
+    held: usize,
+    skip: usize,
+}
+
+impl Pump {
+    fn new(gateway: &str, to: &str, streams: usize, work: u8) -> io::Result<Self> {
+        let mut session = Session::open(gateway, false, "")?;
+        for number in 0..streams {
+            let fid = fid_of(number);
+            session.dial(to, fid)?;
+            session.rpc(&write(1, fid, &[work]))?;
+        }
+        let payload = session.payload();
+        session.stream.set_nonblocking(true)?;
+        let mut stream = mio::net::TcpStream::from_std(session.stream);
+        let poll = Poll::new()?;
+        let both = Interest::READABLE | Interest::WRITABLE;
+        poll.registry().register(&mut stream, Token(0), both)?;
+        Ok(Self {
+            poll,
+            events: Events::with_capacity(8),
+            stream,
+            payload,
+            streams,
+            out: VecDeque::new(),
+            frame: vec![0xa5; PAYLOAD_AT + payload as usize],
+            gone: 0,
+            frame_end: 0,
+            inbox: vec![0; 1 << 20],
+            held: 0,
+            skip: 0,
+        })
+    }
+
+    fn down(mut self, time: Duration) -> io::Result<Report> {
+        let each = (OUTSTANDING / self.streams).max(1);
+        for tag in 0..self.streams * each {
+            self.out.extend(read(tag_of(tag), fid_of(tag / each), self.payload));
+        }
+        let begun = Instant::now();
+        let mut bytes = 0;
+        while begun.elapsed() < time {
+            self.turn(|pump, tag, kind, size, _| {
+                if kind != RREAD || size == 0 {
+                    return Err(ErrorKind::UnexpectedEof.into());
+                }
+                bytes += size as u64;
+                let again = read(tag, fid_of(usize::from(tag) / each), pump.payload);
+                pump.out.extend(again);
+                Ok(())
+            })?;
+        }
+        Ok(Report { bytes, seconds: begun.elapsed().as_secs_f64(), ..Report::default() })
+    }
+
+    fn up(mut self, time: Duration) -> io::Result<Report> {
+        let each = (OUTSTANDING / self.streams).max(1);
+        let mut free: VecDeque<u16> = (0..self.streams * each).map(tag_of).collect();
+        let begun = Instant::now();
+        let mut bytes = 0;
+        while begun.elapsed() < time {
+            loop {
+                if self.gone == self.frame_end {
+                    let Some(tag) = free.pop_front() else { break };
+                    let head = write_head(tag, fid_of(usize::from(tag) / each), self.payload);
+                    self.frame[PAYLOAD_AT - TWRITE_HEAD..PAYLOAD_AT].copy_from_slice(&head);
+                    self.gone = PAYLOAD_AT - TWRITE_HEAD;
+                    self.frame_end = PAYLOAD_AT + self.payload as usize;
+                }
+                match self.stream.write(&self.frame[self.gone..self.frame_end]) {
+                    Ok(count) => self.gone += count,
+                    Err(error) if not_ready(&error) => break,
+                    Err(error) => return Err(error),
+                }
+            }
+            self.turn(|pump, tag, kind, _, _| {
+                if kind != RWRITE {
+                    return Err(ErrorKind::BrokenPipe.into());
+                }
+                bytes += u64::from(pump.payload);
+                free.push_back(tag);
+                Ok(())
+            })?;
+        }
+        Ok(Report { bytes, seconds: begun.elapsed().as_secs_f64(), ..Report::default() })
+    }
+
+    fn ping_pong(mut self, time: Duration) -> io::Result<Report> {
+        let ping = [7; PING];
+        let round = |number: usize, size: usize, out: &mut VecDeque<u8>| {
+            out.extend(write(tag_of(2 * number), fid_of(number), &ping));
+            out.extend(read(tag_of(2 * number + 1), fid_of(number), size as u32));
+        };
+        let mut sent = vec![Instant::now(); self.streams];
+        let mut left = vec![PING; self.streams];
+        let mut took = Vec::new();
+        for number in 0..self.streams {
+            round(number, PING, &mut self.out);
+        }
+        let begun = Instant::now();
+        while begun.elapsed() < time {
+            self.turn(|pump, tag, kind, size, _| {
+                let number = usize::from(tag / 2);
+                match kind {
+                    RWRITE => return Ok(()),
+                    RREAD if size > 0 => left[number] -= size,
+                    _ => return Err(ErrorKind::UnexpectedEof.into()),
+                }
+                if left[number] > 0 {
+                    pump.out.extend(read(tag, fid_of(number), left[number] as u32));
+                    return Ok(());
+                }
+                took.push(u32::try_from(sent[number].elapsed().as_nanos()).unwrap_or(u32::MAX));
+                left[number] = PING;
+                sent[number] = Instant::now();
+                round(number, PING, &mut pump.out);
+                Ok(())
+            })?;
+        }
+        let seconds = begun.elapsed().as_secs_f64();
+        Ok(Report { count: took.len() as u64, seconds, median_us: median_us(took), bytes: 0 })
+    }
+
+    /// Sends what is waiting, then hands every reply that has come to `each` (tag, type, payload length).
+    fn turn(
+        &mut self,
+        mut each: impl FnMut(&mut Self, u16, u8, usize, &[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        while !self.out.is_empty() {
+            match self.stream.write(self.out.make_contiguous()) {
+                Ok(count) => drop(self.out.drain(..count)),
+                Err(error) if not_ready(&error) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        let mut inbox = std::mem::take(&mut self.inbox);
+        let mut drained = false;
+        while !drained {
+            match self.stream.read(&mut inbox[self.held..]) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(count) => self.held += count,
+                Err(error) if not_ready(&error) => drained = true,
+                Err(error) => return Err(error),
+            }
+            let mut at = self.skip.min(self.held);
+            self.skip -= at;
+            while self.held - at >= RREAD_HEAD || (self.held - at >= 7 && inbox[at] < 11) {
+                let word = |from: usize| {
+                    u32::from_le_bytes([
+                        inbox[from],
+                        inbox[from + 1],
+                        inbox[from + 2],
+                        inbox[from + 3],
+                    ]) as usize
+                };
+                let (size, kind) = (word(at), inbox[at + 4]);
+                let tag = u16::from_le_bytes([inbox[at + 5], inbox[at + 6]]);
+                if kind == RERROR {
+                    return Err(io::Error::other("the gateway refused a request"));
+                }
+                let payload = if kind == RREAD { size - RREAD_HEAD } else { 0 };
+                each(self, tag, kind, payload, &[])?;
+                let here = size.min(self.held - at);
+                self.skip = size - here;
+                at += here;
+            }
+            inbox.copy_within(at..self.held, 0);
+            self.held -= at;
+            if !self.out.is_empty() {
+                break;
+            }
+        }
+        self.inbox = inbox;
+        if drained && self.out.is_empty() {
+            self.poll.poll(&mut self.events, Some(Duration::from_millis(100)))?;
+        }
+        Ok(())
+    }
+}
+
+fn fid_of(number: usize) -> u32 {
+    u32::try_from(2 * number + 2).unwrap_or(u32::MAX)
+}
+
+fn tag_of(number: usize) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
+}
+
+/// `count` sessions on threads; a dial is two round trips of pipelined requests.
+fn dials(gateway: &str, to: &str, count: usize, time: Duration) -> io::Result<Report> {
+    let begun = Instant::now();
+    let callers: Vec<_> = (0..count)
+        .map(|_| {
+            let (gateway, connect) = (gateway.to_owned(), format!("connect {}", to.replace(':', "!")));
+            thread::spawn(move || -> io::Result<Vec<u32>> {
+                let mut session = Session::open(&gateway, false, "")?;
+                let (data, ctl) = (2, 3);
+                let mut took = Vec::new();
+                let mut clunks: Vec<u8> = Vec::new();
+                let mut owed = 0;
+                while begun.elapsed() < time {
+                    let dialled = Instant::now();
+                    let mut batch = std::mem::take(&mut clunks);
+                    batch.extend(walk(1, ROOT, ctl, &["net", "tcp", "clone"]));
+                    batch.extend(session.open_file(2, ctl));
+                    batch.extend(read(3, ctl, 16));
+                    session.stream.write_all(&batch)?;
+                    let mut number = String::new();
+                    for _ in 0..owed + 3 {
+                        let reply = session.reply()?;
+                        if reply[4] == RREAD {
+                            number = String::from_utf8_lossy(&reply[RREAD_HEAD..]).into_owned();
+                        }
+                    }
+                    let mut batch = write(1, ctl, connect.as_bytes());
+                    batch.extend(walk(2, ROOT, data, &["net", "tcp", &number, "data"]));
+                    batch.extend(session.open_file(3, data));
+                    batch.extend(write(4, data, &[ECHO, 1]));
+                    batch.extend(read(5, data, 1));
+                    session.stream.write_all(&batch)?;
+                    for _ in 0..5 {
+                        session.reply()?;
+                    }
+                    clunks = clunk(6, data);
+                    clunks.extend(clunk(7, ctl));
+                    owed = 2;
+                    took.push(u32::try_from(dialled.elapsed().as_nanos()).unwrap_or(u32::MAX));
+                }
+                Ok(took)
+            })
+        })
+        .collect();
+    let mut took = Vec::new();
+    for caller in callers {
+        took.extend(caller.join().map_err(|_| io::Error::other("a caller panicked"))??);
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    Ok(Report { count: took.len() as u64, seconds, median_us: median_us(took), bytes: 0 })
+}
+
+/// Conversations that have echoed a byte; with an empty `to`, idle sessions instead.
+fn idle(gateway: &str, to: &str, count: usize) -> io::Result<Report> {
+    let mut sessions = Vec::new();
+    if to.is_empty() {
+        for _ in 0..count {
+            sessions.push(Session::open(gateway, false, "")?);
+        }
+    } else {
+        let mut session = Session::open(gateway, false, "")?;
+        for number in 0..count {
+            let fid = fid_of(number);
+            session.dial(to, fid)?;
+            session.rpc(&write(1, fid, &[ECHO, 1]))?;
+            session.rpc(&read(1, fid, 1))?;
+        }
+        sessions.push(session);
+    }
+    eprintln!("ready");
+    io::copy(&mut io::stdin(), &mut io::sink())?;
+    Ok(Report { count: count as u64, ..Report::default() })
+}
+
+/// Small 9P operations on one file, `count` outstanding. `to` is its path; `aname,path` asks in 9P2000.L.
+fn operations(
+    work: &str,
+    gateway: &str,
+    to: &str,
+    count: usize,
+    time: Duration,
+) -> io::Result<Report> {
+    let (linux, aname, path) =
+        to.split_once(',').map_or((false, "", to), |(aname, path)| (true, aname, path));
+    let mut session = Session::open(gateway, linux, aname)?;
+    let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
+    session.rpc(&walk(1, ROOT, 1, &names))?;
+    if work == "read" {
+        session.rpc(&session.open_file(1, 1))?;
+    }
+    let request = |session: &Session, number: usize| -> Vec<u8> {
+        let (tag, fid) = (tag_of(2 * number), fid_of(number));
+        match work {
+            "walk" => [walk(tag, ROOT, fid, &names), clunk(tag + 1, fid)].concat(),
+            "stat" => session.stat(tag, 1),
+            _ => read(tag, 1, 8),
+        }
+    };
+    let replies = if work == "walk" { 2 } else { 1 };
+    let begun = Instant::now();
+    let mut done = 0;
+    while begun.elapsed() < time {
+        let batch: Vec<u8> = (0..count).flat_map(|number| request(&session, number)).collect();
+        session.stream.write_all(&batch)?;
+        for _ in 0..count * replies {
+            session.reply()?;
+            done += 1;
+        }
+    }
+    Ok(Report { count: done, seconds: begun.elapsed().as_secs_f64(), ..Report::default() })
+}
