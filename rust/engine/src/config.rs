@@ -1,0 +1,41 @@
+//! What a gateway is told when it starts.
+//!
+//! Everything that is decided later comes through the handle or as the answer to an upcall; there
+//! is no global state and nothing here changes while the gateway runs. Rules for who may dial what
+//! are compiled from these fields once.
+
+use crate::limits::Limits;
+
+/// The settings of one gateway.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The user the gateway runs as: gid of every file, and allowed everything.
+    pub host_owner: String,
+    /// The subtree that becomes every attach's root, `/` for all.
+    pub root: String,
+    /// Worker threads; 0 is one for each core.
+    pub workers: usize,
+    /// CIDRs that may be dialled although a guard refuses them by default.
+    pub allow_dial: Vec<String>,
+    /// What `/net/ndb` holds at first.
+    pub ndb: Vec<u8>,
+    /// When the gateway started, in seconds since 1970: atime and mtime of every file.
+    pub started: u32,
+    /// The bounds.
+    pub limits: Limits,
+}
+
+impl Config {
+    /// A gateway of `host_owner` with everything else at its default.
+    pub fn new(host_owner: impl Into<String>) -> Self {
+        Self {
+            host_owner: host_owner.into(),
+            root: "/".into(),
+            workers: 0,
+            allow_dial: Vec::new(),
+            ndb: Vec::new(),
+            started: 0,
+            limits: Limits::default(),
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! What starting or feeding a gateway can fail with, and how the host's refusals read in 9P.
+//!
+//! An [`EngineError`] goes to the program that embeds the gateway and may name descriptors and
+//! calls. What an importer gets is a [`Refusal`] from the table in `docs/tree.md` 5: a text that
+//! dial(2) and people look for, and never the host's own wording.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
+
+use netrelay_proto::error::Refusal;
+
+/// The host refused something the embedding program asked for.
+#[derive(Debug)]
+pub struct EngineError {
+    /// What was attempted, as a system call or a noun.
+    pub op: &'static str,
+    /// What the host said.
+    pub source: io::Error,
+}
+
+impl EngineError {
+    pub(crate) fn new(op: &'static str, source: impl Into<io::Error>) -> Self {
+        Self { op, source: source.into() }
+    }
+}
+
+impl fmt::Display for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.op, self.source)
+    }
+}
+
+impl std::error::Error for EngineError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}

@@ -1,0 +1,65 @@
+//! Named bounds on everything an importer can make the gateway hold.
+//!
+//! An importer is assumed malicious: whatever it can make grow has a bound here, with the text it is
+//! refused with in `docs/tree.md` and `docs/protocol.md`. The defaults are chosen so that an honest
+//! client never meets one. Bounds on the protocol state itself (fids, requests in flight, msize)
+//! are handed to `proto`; this file only names them. Nothing here is changed once a gateway runs.
+
+use std::time::Duration;
+
+/// The bounds of one gateway. All sizes are bytes unless the name says otherwise.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Largest frame a session may negotiate.
+    pub max_msize: u32,
+    /// Fids of one session (`too many fids`).
+    pub fids_per_session: usize,
+    /// Requests in flight of one session (`too many requests`).
+    pub requests_per_session: usize,
+    /// Waiting Twrite bytes of one fid (`write queue full`); the window of `9P2000.netrelay`.
+    pub parked_write_bytes_per_fid: usize,
+    /// Waiting Twrite bytes of one session (`write queue full`).
+    pub parked_write_bytes_per_session: usize,
+    /// Waiting Twrite bytes of the whole gateway (`write queue full`).
+    pub parked_write_bytes: usize,
+    /// Treads of one fid that wait at a time (`too many requests`).
+    pub parked_reads_per_fid: usize,
+    /// Replies that a client has not read; beyond it the session is not read from.
+    pub unread_reply_bytes: usize,
+    /// Questions to Python without an answer; beyond it sessions that ask are not read from.
+    pub upcalls: usize,
+    /// Sessions of the gateway; a further one is closed as it is accepted.
+    pub sessions: usize,
+    /// Conversations of one protocol (`no free devices`). The qid has room for 2^20.
+    pub conversations: u32,
+    /// Connections that are being closed in the background by one worker; the oldest then goes.
+    pub closing_per_worker: usize,
+    /// From accept until a fid is attached; a session that takes longer is closed.
+    pub attach_deadline: Duration,
+    /// Without progress, how long a connection may take to close in the background.
+    pub linger: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_msize: 8 << 20,
+            fids_per_session: 65_536,
+            requests_per_session: 4096,
+            parked_write_bytes_per_fid: 4 << 20,
+            parked_write_bytes_per_session: 64 << 20,
+            parked_write_bytes: 1 << 30,
+            parked_reads_per_fid: 1024,
+            unread_reply_bytes: 8 << 20,
+            // An answer takes a resolver milliseconds; 1024 is a second of a busy gateway's dials.
+            upcalls: 1024,
+            sessions: 16_384,
+            conversations: 65_536,
+            // Each holds a descriptor; a worker that closes more at once is being flooded.
+            closing_per_worker: 4096,
+            attach_deadline: Duration::from_secs(10),
+            linger: Duration::from_secs(10),
+        }
+    }
+}
