@@ -1,0 +1,231 @@
+"""A session with a gateway: its files and, through them, its network.
+
+`async with netrelay.connect("tcp!127.0.0.1!5640") as gateway:` attaches to the root. Any 9P2000 file
+server will do for the files; the network needs one with a `/net`. Works on any asyncio loop that
+can watch a descriptor, uvloop too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import getpass
+import socket
+from typing import TYPE_CHECKING
+
+from netrelay import core as cores
+from netrelay import messages as m
+from netrelay.client import network
+from netrelay.client.files import File
+from netrelay.client.wire import Wire
+from netrelay.errors import NetError, PeerError
+from netrelay.names.dialstring import TcpAddress, UnixAddress, parse_address
+from netrelay.types import MAXWELEM, NOFID, ORDWR, OREAD, OTRUNC, OWRITE, QTDIR, Dialect, Stat
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from netrelay.client.streams import Reader, Writer
+
+ROOT = 0
+CONNECT_S = 20.0
+MODES = {"r": OREAD, "w": OWRITE, "r+": ORDWR, "w+": ORDWR | OTRUNC}
+
+
+class Session:
+    """An attached session. Paths are absolute and slash-separated; texts of errors are the server's."""
+
+    def __init__(self, wire: Wire, core: cores.Core) -> None:
+        self.wire = wire
+        self.core = core
+        self._net: tuple[str, ...] | None = None
+
+    async def open(self, path: str, mode: str | int = "r") -> File:
+        """Open a file: `r`, `w`, `r+` (both ways), `w+`, or a mode of open(5).
+
+        Blocks as long as the file does (`listen` waits for a call). Errors: `NetError`.
+        """
+        return await self.open_at(split(path), MODES[mode] if isinstance(mode, str) else mode)
+
+    async def read(self, path: str) -> bytes:
+        """All of a file."""
+        return await self.read_at(split(path))
+
+    async def write(self, path: str, data: bytes) -> int:
+        """Write all of `data` at the start of a file; returns the bytes taken."""
+        async with await self.open(path, "w") as file:
+            return await file.write(data)
+
+    async def stat(self, path: str) -> Stat:
+        """The stat record (stat(5))."""
+        fid = await self._walk(split(path))
+        try:
+            return (await self.wire.rpc(m.Tstat(fid), m.Rstat)).stat
+        finally:
+            self.wire.clunk(fid)
+
+    async def ls(self, path: str) -> list[Stat]:
+        """The entries of a directory in the server's order; of a file, its own record."""
+        async with await self.open(path, "r") as file:
+            if not file.qid.type & QTDIR:
+                return [await file.stat()]
+            return self.core.unpack_stats(await file.read(), Dialect.P2000)
+
+    async def dial(self, text: str) -> tuple[Reader, Writer]:
+        """Call `[netdir/]net!host!service` from the gateway: a reader and a writer.
+
+        Errors: `NetError` with the gateway's text, `UsageError` for a bad dial string.
+        """
+        return await network.dial(self, text)
+
+    async def announce(self, text: str) -> network.Announced:
+        """Announce `net!*!port` at the gateway: an asynchronous iterator of calls.
+
+        Errors: `NetError`, e.g. `address in use`.
+        """
+        return await network.announce(self, text)
+
+    async def cs(self, query: str) -> list[str]:
+        """What the gateway's connection server replies. Errors: `NetError`."""
+        return await network.ask(self, "cs", await self.netdir(None), query)
+
+    async def dns(self, query: str) -> list[str]:
+        """What the gateway's resolver replies to `name type`. Errors: `NetError`."""
+        return await network.ask(self, "dns", await self.netdir(None), query)
+
+    def stats(self) -> dict[str, int]:
+        """Counters of the core that drives this session."""
+        return self.wire.stats()
+
+    async def wait_closed(self) -> str | None:
+        """Wait until the session ends; why it ended, or None when we ended it."""
+        return await asyncio.shield(self.wire.closed)
+
+    async def open_at(self, path: tuple[str, ...], mode: int) -> File:
+        """Walk and open. Cancelled, nothing stays open."""
+        fid = await self._walk(path)
+        try:
+            return File(self.wire, fid, (await self.wire.rpc(m.Topen(fid, mode), m.Ropen)).qid)
+        except BaseException:
+            self.wire.clunk(fid)
+            raise
+
+    async def read_at(self, path: tuple[str, ...]) -> bytes:
+        """All of a file by its names."""
+        async with await self.open_at(path, OREAD) as file:
+            return await file.read()
+
+    async def netdir(self, named: str | None) -> tuple[str, ...]:
+        """The net directory's names: the one named, `/net`, or the root if we are attached to it."""
+        if named is not None:
+            return split(named)
+        if self._net is None:
+            try:
+                self.wire.clunk(await self._walk(("net",)))
+            except NetError as error:
+                if "does not exist" not in error.text:
+                    raise
+                self._net = ()
+            else:
+                self._net = ("net",)
+        return self._net
+
+    async def _walk(self, path: tuple[str, ...]) -> int:
+        fid = self.wire.new_fid()
+        start, rest = ROOT, path
+        made = False
+        try:
+            while True:
+                names, rest = rest[:MAXWELEM], rest[MAXWELEM:]
+                reply = await self.wire.rpc(
+                    m.Twalk(start, fid, names), m.Rwalk, late=lambda _: self.wire.clunk(fid)
+                )
+                if len(reply.wqid) < len(names):
+                    raise NetError("file does not exist")
+                start, made = fid, True
+                if not rest:
+                    return fid
+        except (NetError, PeerError):
+            if made:
+                self.wire.clunk(fid)
+            raise
+
+
+@contextlib.asynccontextmanager
+async def connect(
+    address: str, *, uname: str | None = None, aname: str = "", core: str | None = None
+) -> AsyncIterator[Session]:
+    """Connect to a gateway, attach as `uname` (the user we are) and give the session.
+
+    `core` is `rust`, `python` or None for the best there is. Gives up after 20 s.
+    Errors: `UsageError` for a bad address; `NetError` when the gateway can't be reached or refuses.
+    """
+    chosen = cores.load(core)
+    try:
+        async with asyncio.timeout(CONNECT_S):
+            call = await _call(address)
+    except TimeoutError:
+        raise NetError(f"can't reach {address}: connection timed out") from None
+    wire = Wire(chosen.Importer(call.detach()))
+    try:
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await asyncio.shield(wire.ready)
+                user = getpass.getuser() if uname is None else uname
+                await wire.rpc(m.Tattach(ROOT, NOFID, user, aname), m.Rattach)
+        except TimeoutError:
+            raise NetError(f"{address} does not answer 9P: connection timed out") from None
+        yield Session(wire, chosen)
+    finally:
+        await wire.close()
+
+
+def split(path: str) -> tuple[str, ...]:
+    """The names of a path; empty ones and `.` mean nothing."""
+    return tuple(name for name in path.split("/") if name not in ("", "."))
+
+
+async def _call(address: str) -> socket.socket:
+    loop = asyncio.get_running_loop()
+    try:
+        match parse_address(address):
+            case UnixAddress(path):
+                call = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+                call.setblocking(False)
+                try:
+                    await loop.sock_connect(call, path)
+                except BaseException:
+                    call.close()
+                    raise
+                return call
+            case TcpAddress(host, port):
+                return await _call_tcp(host, port)
+    except OSError as error:
+        raise NetError(f"can't reach {address}: {_words(error)}", error.errno) from None
+
+
+async def _call_tcp(host: str, port: int) -> socket.socket:
+    loop = asyncio.get_running_loop()
+    refusal: OSError = OSError("no address")
+    for family, *_, where in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        call = socket.socket(family, socket.SOCK_STREAM)
+        call.setblocking(False)
+        try:
+            await loop.sock_connect(call, where)
+            call.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            call.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        except OSError as error:
+            call.close()
+            refusal = error
+        except BaseException:
+            call.close()
+            raise
+        else:
+            return call
+    raise refusal
+
+
+def _words(error: OSError) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused (is a gateway listening there?)"
+    return (error.strerror or str(error)).lower()

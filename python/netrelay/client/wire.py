@@ -1,0 +1,172 @@
+"""One session of a core's importer, as futures of the running loop.
+
+The core owns the socket, the tags and the flushes; here each completion finds who waits for
+it. A caller that is cancelled has its request flushed, and is let go only when the flush is over:
+a reply that came all the same is given to `late`, so nothing that the server did is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
+
+from netrelay import messages as m
+from netrelay.errors import NetError, PeerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netrelay.core import Importer
+    from netrelay.types import Completion
+
+HUNGUP = "i/o on hungup channel"
+
+_R = TypeVar("_R")
+
+
+class Wire:
+    """The importer behind one `Session`; `ready` is set when the version is agreed."""
+
+    def __init__(self, core: Importer) -> None:
+        self._core = core
+        self._loop = asyncio.get_running_loop()
+        self._waiting: dict[int, Callable[[Completion], None]] = {}
+        self.ready: asyncio.Future[Completion] = self._loop.create_future()
+        self.closed: asyncio.Future[str | None] = self._loop.create_future()
+        self.windowed = False
+        self.msize = 0
+        self._descriptor = core.completion_fd()
+        self._loop.add_reader(self._descriptor, self._take)
+
+    def new_fid(self) -> int:
+        """A fid that nobody uses."""
+        return self._core.new_fid()
+
+    def stats(self) -> dict[str, int]:
+        """The core's counters."""
+        return self._core.stats()
+
+    def submit(self, message: m.Message, done: Callable[[Completion], None]) -> int:
+        """Send a request; `done` is called on the loop with its completion. Never blocks."""
+        if self.closed.done():
+            raise NetError(self.closed.result() or HUNGUP)
+        number = self._core.rpc(message)
+        self._waiting[number] = done
+        return number
+
+    def flush(self, number: int) -> None:
+        """Take a request back; its completion then says `flushed` or comes all the same."""
+        if number in self._waiting:
+            self._core.flush(number)
+
+    async def rpc(
+        self, message: m.Message, want: type[_R], *, late: Callable[[_R], None] | None = None
+    ) -> _R:
+        """Send a request and wait for its reply.
+
+        Errors: `NetError` with the server's text; `PeerError` when it answers something else.
+        Cancelled, it sends Tflush, waits for Rflush and gives a reply that won to `late`.
+        """
+        answered: asyncio.Future[Completion] = self._loop.create_future()
+        number = self.submit(message, answered.set_result)
+        try:
+            return _reply(await asyncio.shield(answered), want)
+        except asyncio.CancelledError:
+            self.flush(number)
+            outcome = await _insist(answered)
+            if late is not None and isinstance(outcome.message, want):
+                late(outcome.message)
+            raise
+
+    async def dial(
+        self, netdir: tuple[str, ...], clone: tuple[str, ...], remote: str
+    ) -> tuple[int, int, int]:
+        """Place a call: the conversation's number, its ctl fid and its data fid.
+
+        Errors: `NetError` with the gateway's text. Cancelled, it hangs up what came up.
+        """
+        answered: asyncio.Future[Completion] = self._loop.create_future()
+        self._check()
+        number = self._core.dial(netdir, clone, remote)
+        self._waiting[number] = answered.set_result
+        try:
+            outcome = await asyncio.shield(answered)
+        except asyncio.CancelledError:
+            self.flush(number)
+            outcome = await _insist(answered)
+            if outcome.error is None and outcome.kind == "dial":
+                self.clunk(outcome.data)
+                self.clunk(outcome.ctl)
+            raise
+        if outcome.error is not None:
+            raise NetError(outcome.error, outcome.errno or None)
+        return outcome.number, outcome.ctl, outcome.data
+
+    async def pump(self, ctl: int, data: int, descriptor: int) -> Completion:
+        """Hand a socket to the core and wait until both directions have ended.
+
+        Owns: the descriptor and both fids are the core's from here on.
+        Cancelled, it stops waiting; the pump goes on.
+        """
+        self._check()
+        ended: asyncio.Future[Completion] = self._loop.create_future()
+        number = self._core.pump(ctl, data, descriptor)
+        self._waiting[number] = lambda outcome: ended.done() or ended.set_result(outcome)
+        return await ended
+
+    def clunk(self, fid: int) -> None:
+        """Give a fid back without waiting for the answer, which changes nothing (clunk(5))."""
+        if not self.closed.done():
+            self.submit(m.Tclunk(fid), lambda _: None)
+
+    async def close(self) -> None:
+        """End the session: all its fids and conversations are gone."""
+        self._core.close()
+        await asyncio.shield(self.closed)
+
+    def _check(self) -> None:
+        if self.closed.done():
+            raise NetError(self.closed.result() or HUNGUP)
+
+    def _take(self) -> None:
+        for completion in self._core.completions():
+            match completion.kind:
+                case "ready":
+                    self.windowed = completion.windowed
+                    self.msize = completion.number
+                    if not self.ready.done():
+                        self.ready.set_result(completion)
+                case "closed":
+                    self._end(completion.error)
+                case _:
+                    done = self._waiting.pop(completion.id, None)
+                    if done is not None:
+                        done(completion)
+
+    def _end(self, error: str | None) -> None:
+        self._loop.remove_reader(self._descriptor)
+        if not self.ready.done():
+            self.ready.set_exception(NetError(error or HUNGUP))
+        if not self.closed.done():
+            self.closed.set_result(error)
+
+
+def _reply(outcome: Completion, want: type[_R]) -> _R:
+    if outcome.error is not None:
+        raise NetError(outcome.error, outcome.errno or None)
+    match outcome.message:
+        case want() as reply:
+            return reply
+        case m.Rerror(ename=text, errno=number):
+            raise NetError(text, number or None)
+    raise PeerError(f"expected {want.__name__}, got {outcome.kind} {outcome.message!r}")
+
+
+async def _insist(answered: asyncio.Future[Completion]) -> Completion:
+    """Wait whatever comes: the server owes an answer or an Rflush, and a closed session gives one."""
+    while not answered.done():
+        try:
+            await asyncio.shield(answered)
+        except asyncio.CancelledError:
+            continue
+    return answered.result()

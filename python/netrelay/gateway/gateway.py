@@ -1,0 +1,157 @@
+"""A gateway inside an asyncio program: `async with Gateway("tcp!127.0.0.1!5640") as gateway`.
+
+Binds the listeners, hands them to a core and answers the core's questions about names. No byte
+that is relayed passes through here. `export` is the same until a signal comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import logging
+import socket
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from netrelay import core as cores
+from netrelay.gateway import listeners
+from netrelay.gateway.signals import stop_signals
+from netrelay.gateway.upcalls import Upcalls
+from netrelay.names.cs import Cs
+from netrelay.names.dialstring import Address, UnixAddress, parse_address
+from netrelay.names.dns import Dns
+from netrelay.names.ndb import Database
+from netrelay.names.resolver import Resolver, SystemResolver
+from netrelay.types import GatewayConfig, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+
+GRACE_S = 10.0
+SESSION_TIMEOUT_S = 60
+CLOSE_S = 5.0
+
+log = logging.getLogger("netrelay.gateway")
+
+
+class Gateway:
+    """Serves `/net` on addresses from entry to exit of its `async with`.
+
+    `addresses` are dial strings or URLs. `allow_dial` names networks (CIDR) that the guards would
+    refuse. `grace_s` is how long conversations may go on at the end. `core` is `rust`, `python` or
+    None for the best there is. Errors on entry: `UsageError`, `NetError`.
+    """
+
+    def __init__(
+        self,
+        *addresses: str,
+        root: str = "/",
+        core: str | None = None,
+        workers: int = 0,
+        allow_dial: Sequence[str] = (),
+        insecure_no_auth: bool = False,
+        grace_s: float = GRACE_S,
+        session_timeout_s: int = SESSION_TIMEOUT_S,
+        limits: Limits | None = None,
+        resolver: Resolver | None = None,
+    ) -> None:
+        self._wanted = [parse_address(text) for text in addresses]
+        self._owner = getpass.getuser()
+        self._ndb = _initial_ndb()
+        self._config = GatewayConfig(
+            host_owner=self._owner,
+            root=root,
+            workers=workers,
+            allow_dial=tuple(allow_dial),
+            ndb=self._ndb.encode(),
+            started=int(time.time()),
+            limits=limits or Limits(),
+        )
+        self._core_name = core
+        self._insecure = insecure_no_auth
+        self._session_timeout_s = session_timeout_s
+        self._grace_s = grace_s
+        self._resolver = resolver
+        self._ended = False
+        self.addresses: list[Address] = []
+
+    async def __aenter__(self) -> Self:
+        """Bind, serve and answer. Blocks on the lookup of a listener's name only."""
+        sockets = [listener for address in self._wanted for listener in self._bind(address)]
+        self._core = cores.load(self._core_name).Gateway(self._config)
+        resolver = self._resolver or SystemResolver()
+        names = Cs(resolver, self._owner, Database.parse(self._ndb))
+        self._upcalls = Upcalls(self._core, names, Dns(resolver, self._owner))
+        self._upcalls.start()
+        for listener in sockets:
+            self.addresses.append(listeners.bound_address(listener))
+            listener.setblocking(False)
+            self._core.listen(listener.detach())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop accepting, let conversations finish up to the grace, close."""
+        await self.shutdown()
+
+    async def shutdown(self, *, grace_s: float | None = None) -> None:
+        """Stop accepting and wait for conversations up to the grace (seconds), then close all."""
+        if self._ended:
+            return
+        self._ended = True
+        grace_s = self._grace_s if grace_s is None else grace_s
+        self._core.stop_listening()
+        self._core.shutdown(grace_s)
+        try:
+            if not await asyncio.to_thread(self._core.wait_closed, grace_s + CLOSE_S):
+                log.warning("sessions would not end within %g s and are aborted", grace_s)
+        finally:
+            self._core.abort()
+            await self._upcalls.stop()
+            for address in self.addresses:
+                if isinstance(address, UnixAddress):
+                    Path(address.path).unlink(missing_ok=True)
+            self.addresses.clear()
+
+    def abort(self) -> None:
+        """Close every session now; a `shutdown` that waits returns."""
+        self._core.abort()
+
+    def stats(self) -> dict[str, int]:
+        """The core's counters: sessions, conversations, bytes and so on."""
+        return self._core.stats()
+
+    def _bind(self, address: Address) -> list[socket.socket]:
+        return listeners.listen(
+            address, insecure_no_auth=self._insecure, session_timeout_s=self._session_timeout_s
+        )
+
+
+async def export(gateway: Gateway, *, ready: Callable[[Gateway], None] = lambda _: None) -> None:
+    """Serve until SIGTERM or SIGINT, then shut down with grace; a second signal ends it at once.
+
+    `ready` is called when all listeners are up.
+    """
+    with stop_signals() as stop:
+        async with gateway:
+            ready(gateway)
+            await stop.asked.wait()
+            ending = asyncio.ensure_future(gateway.shutdown())
+            insisting = asyncio.ensure_future(stop.insisted.wait())
+            await asyncio.wait((ending, insisting), return_when=asyncio.FIRST_COMPLETED)
+            insisting.cancel()
+            if not ending.done():
+                gateway.abort()
+            await ending
+
+
+def _initial_ndb() -> str:
+    """What the machine knows of itself, as ipconfig would write it to /net/ndb."""
+    name = socket.gethostname()
+    return f"sys={name.partition('.')[0]}" + (f" dom={name}" if "." in name else "") + "\n"

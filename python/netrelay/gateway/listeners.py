@@ -1,0 +1,140 @@
+"""Listening sockets for a gateway, made and checked before the core gets them.
+
+Off loopback a listener without authentication is an open relay, so it is refused unless the
+operator has said so in so many words. A Unix socket is mode 0600; one that a dead gateway has left
+behind is taken over, one that a living gateway serves is not. Accepting is the core's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import logging
+import os
+import socket
+import stat
+from pathlib import Path
+
+from netrelay.errors import NetError, UsageError
+from netrelay.names.dialstring import Address, TcpAddress, UnixAddress
+
+BACKLOG = 1024
+ANY = "*"
+# Keepalive probes are sent this often until the session's timeout is over.
+PROBES = 3
+
+log = logging.getLogger("netrelay.gateway")
+
+
+def listen(
+    address: Address, *, insecure_no_auth: bool, session_timeout_s: int
+) -> list[socket.socket]:
+    """Bound, listening sockets of one address: one, or two for `*` (IPv6 and IPv4).
+
+    Errors: `UsageError` off loopback without `insecure_no_auth`; `NetError` of the host.
+    """
+    match address:
+        case UnixAddress(path):
+            return [_listen_unix(path)]
+        case TcpAddress(host, port):
+            return _listen_tcp(host, port, insecure_no_auth, session_timeout_s)
+
+
+def bound_address(listener: socket.socket) -> Address:
+    """Where a listener came to be: the port is the one that was chosen."""
+    name = listener.getsockname()
+    if listener.family == socket.AF_UNIX:
+        return UnixAddress(name)
+    return TcpAddress(name[0], name[1])
+
+
+def _listen_tcp(
+    host: str, port: int, insecure_no_auth: bool, session_timeout_s: int
+) -> list[socket.socket]:
+    names = ["::", "0.0.0.0"] if host == ANY else [host]  # noqa: S104 (asked for by name: `*`)
+    sockets: list[socket.socket] = []
+    with contextlib.ExitStack() as undo:
+        for name in names:
+            for family, *_, where in _numeric(name, port):
+                _guard(str(where[0]), port, insecure_no_auth)
+                chosen = sockets[0].getsockname()[1] if sockets else port
+                listener = undo.enter_context(socket.socket(family, socket.SOCK_STREAM))
+                _prepare(listener, session_timeout_s)
+                try:
+                    listener.bind((where[0], chosen, *where[2:]))
+                    listener.listen(BACKLOG)
+                except OSError as error:
+                    raise NetError(f"can't listen on tcp!{where[0]}!{chosen}: {error.strerror}",
+                                   error.errno) from None  # fmt: skip
+                sockets.append(listener)
+        undo.pop_all()
+    return sockets
+
+
+def _numeric(name: str, port: int) -> list[tuple[int, int, int, str, tuple[str | int, ...]]]:
+    try:
+        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (socket.gaierror, UnicodeError) as error:
+        raise NetError(f"can't translate address {name}: {error}") from None
+    return [(f, t, p, c, tuple(where)) for f, t, p, c, where in dict.fromkeys(found)]
+
+
+def _guard(address: str, port: int, insecure_no_auth: bool) -> None:
+    if ipaddress.ip_address(address.partition("%")[0]).is_loopback:
+        return
+    if not insecure_no_auth:
+        raise UsageError(
+            f"tcp!{address}!{port} is not loopback and there is no authentication: "
+            "listen on tcp!127.0.0.1!PORT or unix!/path, or say --insecure-no-auth"
+        )
+    log.warning(
+        "open relay: whoever reaches tcp!%s!%d may use this machine's network "
+        "(--insecure-no-auth)", address, port,
+    )  # fmt: skip
+
+
+def _prepare(listener: socket.socket, session_timeout_s: int) -> None:
+    """Set what accepted sockets inherit: a dead importer must not hold its ports forever."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if listener.family == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    pause_s = max(1, session_timeout_s // PROBES)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, pause_s)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, pause_s)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, PROBES)
+    # Unacknowledged data and unanswered probes both end the session in this time (tcp(7)).
+    timeout_ms = session_timeout_s * 1000
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, timeout_ms)
+
+
+def _listen_unix(path: str) -> socket.socket:
+    _remove_stale(Path(path))
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    mask = os.umask(0o177)  # the mode must be right from the first moment
+    try:
+        listener.bind(path)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise NetError(f"can't listen on unix!{path}: {error.strerror}", error.errno) from None
+    finally:
+        os.umask(mask)
+    return listener
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove the socket of a gateway that is gone; leave everything else alone."""
+    try:
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            return
+    except OSError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+        except OSError:
+            return
