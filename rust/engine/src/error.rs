@@ -4,7 +4,6 @@
 //! calls. What an importer gets is a [`Refusal`] from the table in `docs/tree.md` 5: a text that
 //! dial(2) and people look for, and never the host's own wording.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::io;
 
@@ -34,5 +33,22 @@ impl fmt::Display for EngineError {
 impl std::error::Error for EngineError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&self.source)
+    }
+}
+
+/// How the host's refusal of a socket call reads in 9P.
+pub(crate) fn refusal(error: rustix::io::Errno) -> Refusal {
+    use rustix::io::Errno;
+    match error {
+        Errno::CONNREFUSED => Refusal::REFUSED,
+        Errno::CONNRESET | Errno::PIPE => Refusal::RESET,
+        Errno::TIMEDOUT => Refusal::TIMED_OUT,
+        Errno::NETUNREACH => Refusal::NO_ROUTE,
+        Errno::HOSTUNREACH => Refusal::HOST_UNREACHABLE,
+        Errno::ADDRINUSE => Refusal::ADDRESS_IN_USE,
+        Errno::ADDRNOTAVAIL => Refusal::NOT_LOCAL,
+        Errno::ACCESS | Errno::PERM => Refusal::PERMISSION_DENIED,
+        Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => Refusal::NO_FREE_DEVICES,
+        _ => Refusal::IO,
     }
 }

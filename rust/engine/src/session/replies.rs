@@ -21,7 +21,7 @@ const SLICES: usize = 32;
 
 /// Up to here a payload is copied behind the small replies instead of travelling by itself: the
 /// copy is cheaper than another slice and a buffer kept busy until the client has read it.
-const COPIED: usize = 4096;
+const COPIED: usize = 16 << 10;
 
 /// Sent bytes at the front of the small replies that are worth moving the rest for. Without it a
 /// client that always leaves one byte unread would make the text grow without end.

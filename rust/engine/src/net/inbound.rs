@@ -1,0 +1,234 @@
+//! The way from a conversation's socket to its readers.
+//!
+//! Treads wait in order of arrival and each takes what is there, at least one byte. A payload is
+//! received into the buffer it will be sent from. Nothing is received unless a Tread waits, so
+//! the kernel's window is the back-pressure towards the network and an idle conversation holds no
+//! buffer. A withdrawn Tread has therefore taken no byte.
+//!
+//! After the end of the stream readers get 0 bytes three times and then `i/o on hungup channel`,
+//! which stops programs that loop; after a failure they get its text at once.
+
+use std::collections::VecDeque;
+use std::os::fd::BorrowedFd;
+
+use netrelay_proto::error::Refusal;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
+
+use super::host::Host;
+use super::operation::Outcome;
+use crate::buffers::{LARGE, ORDINARY, Payload};
+use crate::error::refusal;
+use crate::mailbox::Waiter;
+
+/// Bytes one conversation may receive before others have their turn.
+const TURN: usize = 1 << 20;
+
+/// What a hung-up conversation keeps of what had arrived; more is only there when a client has
+/// let it lie, and the kernel's own default bound for a socket is about as large.
+const KEPT: usize = 4 << 20;
+
+/// Reads of the end of the stream that return 0 bytes before they are refused.
+const ZEROS: u8 = 3;
+
+/// Waiting Treads and what is known of the stream's end.
+#[derive(Debug, Default)]
+pub(crate) struct Inbound {
+    reads: VecDeque<(Waiter, u32)>,
+    /// The last event said so and no receive has found otherwise.
+    readable: bool,
+    /// The peer's end was reported, so a short receive does not mean that nothing is left.
+    closing: bool,
+    /// The last receive filled its buffer.
+    large: bool,
+    /// What had arrived when the conversation was hung up.
+    arrived: VecDeque<u8>,
+    end: Option<End>,
+    zeros: u8,
+}
+
+/// How the stream ended.
+#[derive(Debug)]
+enum End {
+    Fin,
+    Failed(Refusal),
+}
+
+/// Why nothing more will be received.
+enum Stop {
+    End,
+    Error(Errno),
+}
+
+/// Whether there is more to do in a later turn.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum More {
+    /// Nothing until something happens.
+    Idle,
+    /// Run again after the others.
+    Again,
+}
+
+impl Inbound {
+    /// The socket may have something to say; `closing` if the peer's end was among it.
+    pub(crate) fn note_readable(&mut self, closing: bool) {
+        self.readable = true;
+        self.closing |= closing;
+    }
+
+    /// Queues a Tread of at least one byte.
+    pub(crate) fn park(&mut self, waiter: Waiter, count: u32) {
+        self.reads.push_back((waiter, count));
+    }
+
+    /// Takes a waiting Tread back; whether it was there.
+    pub(crate) fn withdraw(&mut self, waiter: &Waiter) -> bool {
+        let place = self.reads.iter().position(|(parked, _)| parked == waiter);
+        place.and_then(|place| self.reads.remove(place)).is_some()
+    }
+
+    /// Refuses every waiting Tread.
+    pub(crate) fn refuse(&mut self, why: &Refusal, host: &mut Host) {
+        for (waiter, _) in self.reads.drain(..) {
+            host.finish(waiter, Outcome::Refused(why.clone()));
+        }
+    }
+
+    /// The stream ends here for readers: what has arrived, then the end of file.
+    pub(crate) fn hang_up(&mut self, socket: Option<BorrowedFd<'_>>) {
+        if self.end.is_none() {
+            if let Some(socket) = socket {
+                self.keep_arrived(socket);
+            }
+            self.end = Some(End::Fin);
+        }
+    }
+
+    /// The stream failed: what has arrived, then `why`.
+    pub(crate) fn fail(&mut self, why: Refusal) {
+        self.end = Some(End::Failed(why));
+    }
+
+    /// What the stream failed with, as far as readers have come.
+    pub(crate) fn failure(&self) -> Option<&Refusal> {
+        match &self.end {
+            Some(End::Failed(why)) => Some(why),
+            _ => None,
+        }
+    }
+
+    /// Whether the peer's end of file has been read.
+    pub(crate) fn ended(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// Answers waiting Treads while there is something to answer them with. `failure` is what a
+    /// write or an event has found out about the connection; it is told once all is read.
+    pub(crate) fn serve(
+        &mut self,
+        number: u32,
+        socket: Option<BorrowedFd<'_>>,
+        failure: Option<&Refusal>,
+        host: &mut Host,
+    ) -> More {
+        let mut budget = TURN;
+        while let Some((waiter, count)) = self.reads.front().copied() {
+            if host.congested(&waiter, number) {
+                break;
+            }
+            let count = usize::try_from(count).unwrap_or(usize::MAX);
+            let outcome = match (&self.end, socket) {
+                _ if !self.arrived.is_empty() => {
+                    let count = count.min(self.arrived.len()).min(LARGE);
+                    Outcome::Bytes(self.arrived.drain(..count).collect())
+                }
+                (None, Some(_)) if !self.readable => break,
+                (None, Some(_)) if budget == 0 => return More::Again,
+                (None, Some(socket)) => match self.receive(socket, count, host) {
+                    Ok(Some(payload)) => {
+                        budget = budget.saturating_sub(payload.len());
+                        host.shared.stats.bytes_down.add(payload.len());
+                        Outcome::Payload(payload)
+                    }
+                    Ok(None) => break,
+                    Err(found) => {
+                        self.end = Some(match (failure, found) {
+                            (Some(why), _) => End::Failed(why.clone()),
+                            (None, Stop::End) => End::Fin,
+                            (None, Stop::Error(error)) => End::Failed(refusal(error)),
+                        });
+                        continue;
+                    }
+                },
+                _ => self.past_end(),
+            };
+            self.reads.pop_front();
+            host.finish(waiter, outcome);
+        }
+        More::Idle
+    }
+
+    /// Receives for one Tread: its payload, or none if nothing is there now.
+    fn receive(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        count: usize,
+        host: &mut Host,
+    ) -> Result<Option<Payload>, Stop> {
+        let most = count.min(if self.large { LARGE } else { ORDINARY });
+        // Never less than a pooled buffer: one made to measure would cost an allocation.
+        let mut payload = host.pool.take(most.max(ORDINARY));
+        let room = payload.room(most);
+        let asked = room.len();
+        let stop = match receive(socket, room) {
+            Ok(0) => Err(Stop::End),
+            Ok(got) => {
+                payload.filled(got);
+                self.readable = got == asked || self.closing;
+                self.large = asked >= ORDINARY && (got == asked || got > ORDINARY);
+                return Ok(Some(payload));
+            }
+            Err(Errno::AGAIN) => {
+                self.readable = false;
+                self.closing = false;
+                Ok(None)
+            }
+            Err(error) => Err(Stop::Error(error)),
+        };
+        host.pool.give(payload);
+        stop
+    }
+
+    /// What a read past the end gets.
+    fn past_end(&mut self) -> Outcome {
+        match &self.end {
+            Some(End::Failed(why)) => Outcome::Refused(why.clone()),
+            _ if self.zeros < ZEROS => {
+                self.zeros += 1;
+                Outcome::Bytes(Vec::new())
+            }
+            _ => Outcome::Refused(Refusal::HUNGUP),
+        }
+    }
+
+    fn keep_arrived(&mut self, socket: BorrowedFd<'_>) {
+        let mut chunk = [0; 16 << 10];
+        while self.arrived.len() < KEPT {
+            match receive(socket, &mut chunk) {
+                Ok(0) | Err(_) => return,
+                Ok(got) => self.arrived.extend(chunk.get(..got).unwrap_or_default()),
+            }
+        }
+    }
+}
+
+/// One receive that neither blocks nor is interrupted.
+pub(crate) fn receive(socket: BorrowedFd<'_>, room: &mut [u8]) -> Result<usize, Errno> {
+    loop {
+        match recv(socket, &mut *room, RecvFlags::DONTWAIT) {
+            Ok((got, _)) => return Ok(got),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}

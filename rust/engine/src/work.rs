@@ -1,0 +1,55 @@
+//! What a worker's loop runs: the sources it watches and the units of its ready queue.
+
+/// What an event is about, packed into mio's token.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Source {
+    /// The mailbox.
+    Mail,
+    /// A listener for sessions, by slot.
+    Listener(u32),
+    /// A session's transport, by slot.
+    Session(u32),
+    /// A conversation's socket, by number.
+    Conversation(u32),
+    /// A connection being closed in the background, by slot.
+    Closing(u32),
+}
+
+impl Source {
+    /// The token to watch with.
+    pub(crate) fn token(self) -> usize {
+        let (kind, index) = match self {
+            Self::Mail => (0, 0),
+            Self::Listener(slot) => (1, slot),
+            Self::Session(slot) => (2, slot),
+            Self::Conversation(number) => (3, number),
+            Self::Closing(slot) => (4, slot),
+        };
+        (index as usize) << 3 | kind
+    }
+
+    /// What was watched with `token`.
+    pub(crate) fn of(token: usize) -> Self {
+        let index = u32::try_from(token >> 3).unwrap_or(u32::MAX);
+        match token & 7 {
+            1 => Self::Listener(index),
+            2 => Self::Session(index),
+            3 => Self::Conversation(index),
+            4 => Self::Closing(index),
+            _ => Self::Mail,
+        }
+    }
+}
+
+/// One unit of work; run for a bounded time, then queued again if there is more.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Work {
+    /// Read from a session and serve it.
+    Session(u32),
+    /// Serve what waits at a conversation.
+    Conversation(u32),
+    /// Take new sessions from a listener.
+    Listener(u32),
+    /// Go on closing a connection.
+    Closing(u32),
+}
