@@ -1,7 +1,7 @@
 """What can go wrong, typed by whose fault it is, and every text that leaves a gateway.
 
-Clients branch on these texts, so they are API: the catalogue is rendered to docs/errors.md and compared
-with the Rust core's by a test. The words follow the original system (NET-TREE of the manual: ip(3),
+Clients branch on these texts, so they are API: the catalogue is rendered to docs/errors.md and
+compared with the Rust core's by a test. The words follow the original system (ip(3);
 dial(2) looks for `refused`, `interrupted`, `does not exist`, `translate`).
 """
 

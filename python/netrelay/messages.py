@@ -125,7 +125,7 @@ class Tread(NamedTuple):
 
     fid: int
     offset: int
-    count: int
+    count: int  # type: ignore[assignment]  # the manual's word, and tuple.count is not wanted
 
 
 class Rread(NamedTuple):
@@ -145,7 +145,7 @@ class Twrite(NamedTuple):
 class Rwrite(NamedTuple):
     """How many were taken."""
 
-    count: int
+    count: int  # type: ignore[assignment]  # the manual's word, and tuple.count is not wanted
 
 
 class Tclunk(NamedTuple):
@@ -387,7 +387,7 @@ class Treaddir(NamedTuple):
 
     fid: int
     offset: int
-    count: int
+    count: int  # type: ignore[assignment]  # the manual's word, and tuple.count is not wanted
 
 
 class Rreaddir(NamedTuple):
@@ -635,6 +635,4 @@ MESSAGES: Final[dict[int, type[Message]]] = {
     76: Tunlinkat,
     77: Runlinkat,
 }
-TYPES: Final[dict[type[Message], int]] = {
-    message: number for number, message in MESSAGES.items()
-}
+TYPES: Final[dict[type[Message], int]] = {message: number for number, message in MESSAGES.items()}

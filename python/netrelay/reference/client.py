@@ -66,22 +66,19 @@ class ClientSession:
 
         Errors: `UsageError` before the version is agreed, without a free tag, above msize.
         """
-        if not self._ready:
-            raise UsageError("no version agreed yet")
-        tag = self._lowest()
-        frame = encode(tag, message, self.dialect)
-        if len(frame) > self.msize:
-            self._release(tag)
-            raise UsageError(f"frame of {len(frame)} bytes exceeds msize {self.msize}")
-        self._flying[tag] = _Request(message)
-        return tag, frame
+        if m.TYPES[type(message)] % 2 or isinstance(message, m.Tversion | m.Tflush):
+            raise UsageError(f"{type(message).__name__} is not for request()")
+        return self._launch(message)
 
     def flush(self, tag: int) -> bytes:
-        """The Tflush of a request in flight."""
+        """The Tflush of a request in flight.
+
+        Errors: `UsageError` when it is not in flight, or is itself a Tflush.
+        """
         request = self._flying.get(tag)
-        if request is None:
+        if request is None or isinstance(request.message, m.Tflush):
             raise UsageError(f"tag {tag} is not in flight")
-        _, frame = self.request(m.Tflush(tag))
+        _, frame = self._launch(m.Tflush(tag))
         request.flushes += 1
         return frame
 
@@ -130,9 +127,7 @@ class ClientSession:
     def _take(self, tag: int, message: m.Message) -> None:
         request = self._flying.get(tag)
         if request is None or request.replied:
-            raise PeerError(
-                f"{type(message).__name__} for tag {tag}, which is not in flight"
-            )
+            raise PeerError(f"{type(message).__name__} for tag {tag}, which is not in flight")
         expected = m.MESSAGES[m.TYPES[type(request.message)] + 1]
         failed = isinstance(message, m.Rerror | m.Rlerror)
         if isinstance(request.message, m.Tflush):
@@ -145,9 +140,7 @@ class ClientSession:
             if not request.flushes:
                 self._release(tag)
         else:
-            raise PeerError(
-                f"{type(message).__name__} answers {type(request.message).__name__}"
-            )
+            raise PeerError(f"{type(message).__name__} answers {type(request.message).__name__}")
 
     def _flushed(self, tag: int, oldtag: int) -> None:
         old = self._flying[oldtag]
@@ -157,13 +150,21 @@ class ClientSession:
             self._events.append(Flushed(oldtag, old.replied))
             self._release(oldtag)
 
-    def _lowest(self) -> int:
-        if self._free:
-            return heapq.heappop(self._free)
-        if self._fresh == NOTAG:
+    def _launch(self, message: m.Message) -> tuple[int, bytes]:
+        if not self._ready:
+            raise UsageError("no version agreed yet")
+        tag = self._free[0] if self._free else self._fresh
+        if tag == NOTAG:
             raise UsageError("no tag is free")
-        self._fresh += 1
-        return self._fresh - 1
+        frame = encode(tag, message, self.dialect)
+        if len(frame) > self.msize:
+            raise UsageError(f"frame of {len(frame)} bytes exceeds msize {self.msize}")
+        if self._free:
+            heapq.heappop(self._free)
+        else:
+            self._fresh += 1
+        self._flying[tag] = _Request(message)
+        return tag, frame
 
     def _release(self, tag: int) -> None:
         self._flying.pop(tag, None)

@@ -69,8 +69,15 @@ LAYOUT: Final[dict[type[m.Message], str]] = {
     m.Treadlink: "fid:4",
     m.Rreadlink: "target:s",
     m.Tgetattr: "fid:4 request_mask:8",
-    m.Rgetattr: "valid:8 qid:q mode:4 uid:4 gid:4 nlink:8 rdev:8 size:8 blksize:8 blocks:8 atime_sec:8 atime_nsec:8 mtime_sec:8 mtime_nsec:8 ctime_sec:8 ctime_nsec:8 btime_sec:8 btime_nsec:8 gen:8 data_version:8",
-    m.Tsetattr: "fid:4 valid:4 mode:4 uid:4 gid:4 size:8 atime_sec:8 atime_nsec:8 mtime_sec:8 mtime_nsec:8",
+    m.Rgetattr: (
+        "valid:8 qid:q mode:4 uid:4 gid:4 nlink:8 "
+        "rdev:8 size:8 blksize:8 blocks:8 atime_sec:8 atime_nsec:8 "
+        "mtime_sec:8 mtime_nsec:8 ctime_sec:8 ctime_nsec:8 btime_sec:8 btime_nsec:8 "
+        "gen:8 data_version:8"
+    ),
+    m.Tsetattr: (
+        "fid:4 valid:4 mode:4 uid:4 gid:4 size:8 atime_sec:8 atime_nsec:8 mtime_sec:8 mtime_nsec:8"
+    ),
     m.Rsetattr: "",
     m.Txattrwalk: "fid:4 newfid:4 name:s",
     m.Rxattrwalk: "size:8",
@@ -130,9 +137,7 @@ def encode(tag: int, message: m.Message, dialect: Dialect) -> bytes:
         for value, kind in zip(message, layout, strict=True):
             _put(body, value, kind, dialect)
         size = (HEADER + len(body)).to_bytes(4, "little")
-        return (
-            size + m.TYPES[type(message)].to_bytes(1) + tag.to_bytes(2, "little") + body
-        )
+        return size + m.TYPES[type(message)].to_bytes(1) + tag.to_bytes(2, "little") + body
     except OverflowError as err:
         raise UsageError(f"{type(message).__name__}: {err}") from None
 

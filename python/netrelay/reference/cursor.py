@@ -5,7 +5,6 @@ Every read names the field it is for, so that a refusal says which one the frame
 
 from __future__ import annotations
 
-
 from netrelay.errors import DecodeError, UsageError
 from netrelay.types import Qid
 

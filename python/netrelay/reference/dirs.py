@@ -74,9 +74,7 @@ def unpack_dirents(data: bytes | memoryview) -> list[Dirent]:
     entries = []
     while cursor.left():
         qid, offset = cursor.qid("qid"), cursor.integer(8, "offset")
-        entries.append(
-            Dirent(qid, offset, cursor.integer(1, "type"), cursor.string("name"))
-        )
+        entries.append(Dirent(qid, offset, cursor.integer(1, "type"), cursor.string("name")))
     return entries
 
 
@@ -89,9 +87,7 @@ def _take_stat(cursor: Cursor, dialect: Dialect) -> Stat:
         cursor.integer(4, "dev"),
         cursor.qid("qid"),
     )
-    mode, atime, mtime, length = (
-        cursor.integer(count, name) for name, count in _INTEGERS
-    )
+    mode, atime, mtime, length = (cursor.integer(count, name) for name, count in _INTEGERS)
     name, uid, gid, muid = (cursor.string(name) for name in _NAMES)
     stat = Stat(kind, dev, qid, mode, atime, mtime, length, name, uid, gid, muid)
     if dialect is not Dialect.U:

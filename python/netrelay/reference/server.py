@@ -16,7 +16,7 @@ from netrelay.errors import CATALOGUE, DecodeError, UsageError
 from netrelay.reference.codec import decode, encode
 from netrelay.reference.deframe import Deframer
 from netrelay.reference.fids import Fid, Fids
-from netrelay.reference.tags import Tags
+from netrelay.reference.tags import Request, Tags
 from netrelay.types import (
     FIRST_MSIZE,
     IOHDRSZ,
@@ -33,18 +33,18 @@ from netrelay.types import (
     Dialect,
     Event,
     FidView,
-    Qid,
     Reset,
     Send,
     Withdraw,
 )
 
 _ERRORS: Final = (m.Rerror, m.Rlerror)
-_OPENS: Final = (m.Topen, m.Tcreate, m.Tlopen, m.Tlcreate)
-_NO_QID: Final = Qid(0, 0, 0)
+_OPENS: Final = (m.Topen, m.Tcreate, m.Tlopen, m.Tlcreate, m.Txattrcreate)
+# The first of these that a message has is its subject.
+_FIDS: Final = ("fid", "dfid", "olddirfid", "newdirfid", "dirfd")
 
 
-class Refused(Exception):  # noqa: N818 (it is no error of ours: it is the reply)
+class Refused(Exception):
     """The session itself refuses a request; `name` is the catalogue's."""
 
     def __init__(self, name: str) -> None:
@@ -102,22 +102,21 @@ class ServerSession:
         if request is None or isinstance(request.message, m.Tflush):
             raise UsageError(f"tag {tag} is not in flight")
         if isinstance(message, _ERRORS):
-            self._failed(request.message)
             text = message.ename if isinstance(message, m.Rerror) else ""
             number = message.errno if isinstance(message, m.Rerror) else message.ecode
-            self._end(tag, self._error(text, number))
-            return
-        expected = m.MESSAGES[m.TYPES[type(request.message)] + 1]
-        if type(message) is not expected:
-            raise UsageError(
-                f"{type(message).__name__} does not answer {type(request.message).__name__}"
-            )
-        message = self._with_iounit(message)
-        frame = encode(tag, message, self.dialect)
-        if len(frame) > self.msize:
-            raise UsageError(f"reply of {len(frame)} bytes exceeds msize {self.msize}")
-        self._succeeded(request.message, message)
-        self._end(tag, message, frame)
+            frame = self._fitting(tag, self._error(text, number))
+            self._failed(request)
+        else:
+            expected = m.MESSAGES[m.TYPES[type(request.message)] + 1]
+            if type(message) is not expected:
+                raise UsageError(
+                    f"{type(message).__name__} does not answer {type(request.message).__name__}"
+                )
+            message = self._with_iounit(message)
+            frame = self._fitting(tag, message)
+            self._succeeded(request, message)
+        self._events.append(Send(frame))
+        self._release(tag)
 
     def refuse(self, tag: int, text: str, number: int) -> None:
         """The tree says no, in words and by number."""
@@ -130,7 +129,7 @@ class ServerSession:
             raise UsageError(f"tag {tag} is not in flight")
         if not request.flushes:
             raise UsageError(f"nobody flushes tag {tag}")
-        self._failed(request.message)
+        self._failed(request)
         self._release(tag)
 
     def fids(self) -> tuple[FidView, ...]:
@@ -206,16 +205,14 @@ class ServerSession:
                 return
         number, fid = self._subject(message)
         match message:
-            case m.Topen() | m.Tcreate() | m.Tlopen() | m.Tlcreate():
+            case m.Topen() | m.Tcreate() | m.Tlopen() | m.Tlcreate() | m.Txattrcreate():
                 if fid.open or fid.opening:
                     raise Refused("BAD_USE_OF_FID")
                 fid.opening = True
             case m.Tread() | m.Treaddir():
                 self._must_be_open(fid, (OREAD, ORDWR, OEXEC))
                 self._check_span(message.offset, message.count)
-                message = message._replace(
-                    count=min(message.count, self.msize - IOHDRSZ)
-                )
+                message = message._replace(count=min(message.count, self.msize - IOHDRSZ))
             case m.Twrite():
                 self._must_be_open(fid, (OWRITE, ORDWR))
                 self._check_span(message.offset, len(message.data))
@@ -224,7 +221,7 @@ class ServerSession:
         view = self._fids.view(number)
         if isinstance(message, m.Tclunk | m.Tremove):
             self._fids.remove(number)
-        self._ask(tag, message, view)
+        self._ask(tag, message, view, fid)
 
     def _walk(self, tag: int, message: m.Twalk) -> None:
         fid = self._known(message.fid)
@@ -236,13 +233,17 @@ class ServerSession:
             self._promise(message.newfid)
         elif fid.open or fid.opening:
             raise Refused("BAD_USE_OF_FID")
+        else:
+            fid.opening = bool(message.wname)
         if message.wname:
-            self._ask(tag, message, self._fids.view(message.fid))
+            self._ask(tag, message, self._fids.view(message.fid), fid)
             return
-        self._tags.begin(tag, message)
+        self._tags.begin(tag, message, fid)
         self.answer(tag, m.Rwalk(()))
 
     def _flush(self, tag: int, message: m.Tflush) -> None:
+        if message.oldtag == tag:
+            raise Refused("DUPLICATE_TAG")
         old = self._tags.get(message.oldtag)
         if old is None:
             self._send(tag, m.Rflush())
@@ -253,12 +254,11 @@ class ServerSession:
             self._events.append(Withdraw(message.oldtag))
 
     def _subject(self, message: m.Message) -> tuple[int, Fid]:
-        """The fid that a request is about, by the name that it has there."""
-        for name in ("fid", "dfid", "olddirfid", "dirfd"):
-            number = getattr(message, name, None)
-            if number is not None:
-                return number, self._known(number)
-        raise Refused("UNKNOWN_MESSAGE")
+        """The fid that a request is about; every other that it names must be known too."""
+        named = [getattr(message, name) for name in _FIDS if hasattr(message, name)]
+        for number in named[1:]:
+            self._known(number)
+        return named[0], self._known(named[0])
 
     def _known(self, number: int) -> Fid:
         fid = self._fids.get(number)
@@ -283,69 +283,59 @@ class ServerSession:
         if offset + count >= 1 << 64:
             raise Refused("BAD_OFFSET")
 
-    def _ask(self, tag: int, message: m.Message, view: FidView | None) -> None:
-        self._tags.begin(tag, message)
+    def _ask(
+        self, tag: int, message: m.Message, view: FidView | None, fid: Fid | None = None
+    ) -> None:
+        self._tags.begin(tag, message, fid)
         self._events.append(Ask(tag, message, view))
 
-    def _failed(self, request: m.Message) -> None:
-        match request:
-            case m.Tattach():
-                self._fids.forget(request.fid)
-            case m.Tauth():
-                self._fids.forget(request.afid)
-            case m.Twalk() | m.Txattrwalk():
-                self._fids.forget(request.newfid)
-            case m.Topen() | m.Tcreate() | m.Tlopen() | m.Tlcreate():
-                if fid := self._fids.get(request.fid):
-                    fid.opening = False
+    def _failed(self, request: Request) -> None:
+        match request.message:
+            case m.Tattach(fid=made) | m.Tauth(afid=made) | m.Txattrwalk(newfid=made):
+                self._fids.forget(made)
+            case m.Twalk(fid=fid, newfid=made) if fid != made:
+                self._fids.forget(made)
+        if request.fid is not None and _holds(request.message):
+            request.fid.opening = False
 
-    def _succeeded(self, request: m.Message, reply: m.Message) -> None:
-        match request, reply:
-            case m.Tattach(), m.Rattach():
-                uname = request.uname or "none"
-                self._fids.put(request.fid, Fid(reply.qid, reply.qid, uname))
-            case m.Tauth(), m.Rauth():
-                uname = request.uname or "none"
-                fid = Fid(reply.aqid, reply.aqid, uname, open=(reply.aqid, ORDWR))
-                self._fids.put(request.afid, fid)
-            case m.Twalk(), m.Rwalk():
-                self._walked(request, reply)
-            case m.Txattrwalk(), m.Rxattrwalk():
-                old = self._fids.get(request.fid)
-                if old is None:
-                    self._fids.forget(request.newfid)
-                else:
-                    opened = (old.walked, OREAD)
-                    self._fids.put(
-                        request.newfid, Fid(old.walked, old.root, old.uname, opened)
-                    )
-            case ((m.Topen() | m.Tcreate() | m.Tlopen() | m.Tlcreate()), _):
-                self._opened(request, reply)
+    def _succeeded(self, request: Request, reply: m.Message) -> None:
+        old = request.fid
+        match request.message, reply:
+            case m.Tattach() as asked, m.Rattach():
+                uname = asked.uname or "none"
+                self._fids.put(asked.fid, Fid(reply.qid, reply.qid, uname))
+            case m.Tauth() as asked, m.Rauth():
+                uname, opened = asked.uname or "none", (reply.aqid, ORDWR)
+                self._fids.put(asked.afid, Fid(reply.aqid, reply.aqid, uname, opened))
+            case m.Twalk() as asked, m.Rwalk() if old is not None:
+                self._walked(asked, reply, old)
+            case m.Txattrwalk() as asked, m.Rxattrwalk() if old is not None:
+                opened = (old.walked, OREAD)
+                self._fids.put(asked.newfid, Fid(old.walked, old.root, old.uname, opened))
+            case (m.Topen() | m.Tcreate()) as asked, (m.Ropen() | m.Rcreate()) if old is not None:
+                old.open = (reply.qid, asked.mode)
+            case (m.Tlopen() | m.Tlcreate()) as asked, (m.Rlopen() | m.Rlcreate()) if (
+                old is not None
+            ):
+                old.open = (reply.qid, asked.flags & 0xFF)
+            case m.Txattrcreate(), m.Rxattrcreate() if old is not None:
+                old.open = (old.walked, OWRITE)
+        if old is not None and _holds(request.message):
+            old.opening = False
+        if old is not None and isinstance(reply, m.Rcreate | m.Rlcreate):
+            old.walked = reply.qid
 
-    def _walked(self, request: m.Twalk, reply: m.Rwalk) -> None:
-        if len(reply.wqid) > len(request.wname) or (request.wname and not reply.wqid):
-            raise UsageError(f"{len(reply.wqid)} qids for {len(request.wname)} names")
-        old = self._fids.get(request.fid)
-        if old is None or len(reply.wqid) < len(request.wname):
-            self._fids.forget(request.newfid)
-            return
+    def _walked(self, asked: m.Twalk, reply: m.Rwalk, old: Fid) -> None:
+        if len(reply.wqid) > len(asked.wname) or (asked.wname and not reply.wqid):
+            raise UsageError(f"{len(reply.wqid)} qids for {len(asked.wname)} names")
+        whole = len(reply.wqid) == len(asked.wname)
         walked = reply.wqid[-1] if reply.wqid else old.walked
-        self._fids.put(request.newfid, Fid(walked, old.root, old.uname))
-
-    def _opened(self, request: m.Message, reply: m.Message) -> None:
-        fid = self._fids.get(request.fid)  # type: ignore[union-attr]  # every open has a fid
-        if fid is None:
-            return
-        mode = (
-            request.flags
-            if isinstance(request, m.Tlopen | m.Tlcreate)
-            else request.mode
-        )  # type: ignore[union-attr]
-        qid = reply.qid  # type: ignore[union-attr]
-        fid.opening = False
-        fid.open = (qid, mode & 0xFF)
-        if isinstance(request, m.Tcreate | m.Tlcreate):
-            fid.walked = qid
+        if asked.newfid == asked.fid:
+            old.walked = walked if whole else old.walked
+        elif whole:
+            self._fids.put(asked.newfid, Fid(walked, old.root, old.uname))
+        else:
+            self._fids.forget(asked.newfid)
 
     def _with_iounit(self, reply: m.Message) -> m.Message:
         match reply:
@@ -358,9 +348,11 @@ class ServerSession:
             return m.Rlerror(number)
         return m.Rerror(text, number if self.dialect is Dialect.U else 0)
 
-    def _end(self, tag: int, reply: m.Message, frame: bytes | None = None) -> None:
-        self._events.append(Send(frame or encode(tag, reply, self.dialect)))
-        self._release(tag)
+    def _fitting(self, tag: int, reply: m.Message) -> bytes:
+        frame = encode(tag, reply, self.dialect)
+        if len(frame) > self.msize:
+            raise UsageError(f"reply of {len(frame)} bytes exceeds msize {self.msize}")
+        return frame
 
     def _release(self, tag: int) -> None:
         for flush in self._tags.end(tag):
@@ -368,3 +360,9 @@ class ServerSession:
 
     def _send(self, tag: int, reply: m.Message) -> None:
         self._events.append(Send(encode(tag, reply, self.dialect)))
+
+
+def _holds(request: m.Message) -> bool:
+    """Whether a request changes its own fid: another such one meanwhile is a bad use of it."""
+    in_place = isinstance(request, m.Twalk) and request.fid == request.newfid
+    return in_place or isinstance(request, _OPENS)

@@ -8,15 +8,22 @@ releases the ones that wait for it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from netrelay.messages import Message
+if TYPE_CHECKING:
+    from netrelay.messages import Message
+    from netrelay.reference.fids import Fid
 
 
 @dataclass
 class Request:
-    """One request in flight, and the tags of the flushes that wait for it."""
+    """One request in flight, and the tags of the flushes that wait for it.
+
+    `fid` is what its fid was when it came: by the time of the answer the number may be another's.
+    """
 
     message: Message
+    fid: Fid | None = None
     flushes: list[int] = field(default_factory=list)
 
 
@@ -32,9 +39,9 @@ class Tags:
     def __contains__(self, tag: int) -> bool:
         return tag in self._flying
 
-    def begin(self, tag: int, message: Message) -> None:
+    def begin(self, tag: int, message: Message, fid: Fid | None = None) -> None:
         """A request has come."""
-        self._flying[tag] = Request(message)
+        self._flying[tag] = Request(message, fid)
 
     def get(self, tag: int) -> Request | None:
         """The request in flight with this tag."""
@@ -43,9 +50,12 @@ class Tags:
     def end(self, tag: int) -> list[int]:
         """The request is over; the flushes to answer now, in order."""
         released = []
-        for flush in self._flying.pop(tag).flushes:
+        waiting = self._flying.pop(tag).flushes[::-1]
+        # A loop, as a peer may build a chain longer than the interpreter's stack.
+        while waiting:
+            flush = waiting.pop()
             released.append(flush)
-            released.extend(self.end(flush))
+            waiting += self._flying.pop(flush).flushes[::-1]
         return released
 
     def clear(self) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from netrelay import messages as m
 from netrelay.errors import UsageError
 from netrelay.reference.codec import LAYOUT
-from netrelay.types import NOFID, NOTAG, Qid, Stat
+from netrelay.types import MAXWELEM, NOFID, NOTAG, Qid, Stat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,18 +20,17 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _BITS: Final = frozenset(("mode", "perm", "flags", "request_mask", "valid"))
-_FIDS: Final = frozenset(
-    ("fid", "newfid", "afid", "dfid", "olddirfid", "newdirfid", "dirfd")
-)
+_FIDS: Final = frozenset(("fid", "newfid", "afid", "dfid", "olddirfid", "newdirfid", "dirfd"))
 _TAGS: Final = frozenset(("tag", "oldtag"))
 _LETTERS: Final = "dalmAtsk"
 _ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _NAMES: Final = {kind.__name__: kind for kind in m.TYPES}
 _TOKEN: Final = re.compile(
     r'(?P<string>"(?:[^"\\]|\\.)*")'
-    r"|(?P<qid>\([0-9a-f]{16} \d+ (?:[dalmAtsk]+|-)\))"
-    r'|(?P<mark>[\[\]{}])|(?P<word>[^\s"\[\]{}()]+)|(?P<space>\s+)'
+    r"|(?P<qid>\([0-9a-f]{16} [0-9]+ (?:[dalmAtsk]+|-)\))"
+    r'|(?P<mark>[\[\]{}])|(?P<word>[^ "\[\]{}()]+)'
 )
+_INTEGER: Final = re.compile(r"0x[0-9a-f]{1,16}|[0-9]{1,20}")
 _ESCAPED: Final = re.compile(r"\\(x[0-9a-f]{2}|.)", re.DOTALL)
 _PLAIN: Final = {escape[1]: char for char, escape in _ESCAPES.items()}
 
@@ -67,9 +66,7 @@ def _value(name: str, value: object) -> str:
         case bytes() | bytearray() | memoryview():
             return _quoted(bytes(value).decode("latin-1"), binary=True)
         case Qid():
-            letters = "".join(
-                c for i, c in enumerate(_LETTERS) if value.type & 0x80 >> i
-            )
+            letters = "".join(c for i, c in enumerate(_LETTERS) if value.type & 0x80 >> i)
             return f"({value.path:016x} {value.vers} {letters or '-'})"
         case Stat():
             return "{" + " ".join(_fields(value)) + "}"
@@ -110,10 +107,10 @@ class _Parser:
         if kind is None:
             raise self._wrong("a message's name")
         self._expect("tag")
-        tag = self._integer("tag")
+        tag = self._integer("tag", "2")
         layout = (word.partition(":") for word in LAYOUT[kind].split())
         values = [self._field(name, code) for name, _, code in layout]
-        if self._text[self._at :].strip():
+        if self._text[self._at :].strip(" "):
             raise self._wrong("the end")
         return tag, kind(*values)  # type: ignore[arg-type]  # the table has the right types
 
@@ -132,51 +129,49 @@ class _Parser:
                 return tuple(self._list(self._qid))
             case "T":
                 return self._stat()
-        return self._integer(name)
+        return self._integer(name, code)
 
     def _stat(self) -> Stat:
         self._expect("{", "mark")
         values: list[object] = []
-        for name, value in (
-            Stat(0, 0, Qid(0, 0, 0), 0, 0, 0, 0, "", "", "", "")._asdict().items()
-        ):
-            self._expect(name)
-            match value:
-                case int():
-                    values.append(self._integer(name))
-                case str():
-                    values.append(self._string())
-                case _:
-                    values.append(self._qid())
+        for name, code in zip(Stat._fields, "24q4448sssss444", strict=True):
+            values.append(self._field(name, code))
         self._expect("}", "mark")
         return Stat(*values)  # type: ignore[arg-type]  # as in the sample above
 
     def _list(self, read: Callable[[], _T]) -> list[_T]:
         self._expect("[", "mark")
-        values = []
+        values: list[_T] = []
         while not self._text.startswith("]", self._at):
+            if len(values) == MAXWELEM:
+                raise self._wrong(f"not more than {MAXWELEM}")
             values.append(read())
             self._skip_space()
         self._expect("]", "mark")
         return values
 
-    def _integer(self, name: str) -> int:
+    def _integer(self, name: str, code: str) -> int:
         word = self._take("word")
         if word == "NOTAG" and name in _TAGS:
             return NOTAG
         if word == "NOFID" and name in _FIDS:
             return NOFID
-        try:
-            return int(word, 16 if word.startswith("0x") else 10)
-        except ValueError:
-            raise self._wrong(f"a number for {name}") from None
+        if _INTEGER.fullmatch(word) is None:
+            raise self._wrong(f"a number for {name}")
+        size = int(code) if code.isdigit() else 4
+        return self._bounded(int(word, 16 if word.startswith("0x") else 10), size)
+
+    def _bounded(self, value: int, size: int) -> int:
+        if value >> 8 * size:
+            raise self._wrong(f"a number of {size} bytes")
+        return value
 
     def _qid(self) -> Qid:
         path, vers, letters = self._take("qid")[1:-1].split()
-        bits = sum(
-            0x80 >> _LETTERS.index(letter) for letter in letters if letter != "-"
-        )
-        return Qid(bits, int(vers), int(path, 16))
+        bits = 0
+        for letter in letters.strip("-"):
+            bits |= 0x80 >> _LETTERS.index(letter)
+        return Qid(bits, self._bounded(int(vers), 4), int(path, 16))
 
     def _payload(self) -> bytes:
         try:
@@ -200,7 +195,7 @@ class _Parser:
             raise self._wrong(word)
 
     def _skip_space(self) -> None:
-        while self._text[self._at : self._at + 1].isspace():
+        while self._text.startswith(" ", self._at):
             self._at += 1
 
     def _take(self, kind: str) -> str:
