@@ -196,5 +196,3 @@ def _literal(dial: Dial) -> str | None:
         return f"{ipaddress.ip_address(unbracketed(dial.host))}!{dial.service}"
     except ValueError:
         return None
-
-

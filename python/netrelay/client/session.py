@@ -160,7 +160,7 @@ async def connect(
     `core` is `rust`, `python` or None for the best there is. Gives up after 20 s.
     Errors: `UsageError` for a bad address; `NetError` when the gateway can't be reached or refuses.
     """
-    chosen = cores.load(core)
+    chosen = cores.load(core or cores.available()[0])
     try:
         async with asyncio.timeout(CONNECT_S):
             call = await _call(address)

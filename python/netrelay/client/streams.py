@@ -226,7 +226,9 @@ class Writer:
     def _send(self) -> None:
         window = WINDOW if self._wire.windowed else 1
         try:
-            while self._queue and self._sent + len(self._queue[0]) <= max(window, len(self._queue[0])):
+            while self._queue and self._sent + len(self._queue[0]) <= max(
+                window, len(self._queue[0])
+            ):
                 if not self._wire.windowed and self._sent:
                     return
                 piece = self._queue.popleft()

@@ -16,7 +16,7 @@ from netrelay.errors import NetError, PeerError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from netrelay.core import Importer
+    from netrelay.core import ImporterCore
     from netrelay.types import Completion
 
 HUNGUP = "i/o on hungup channel"
@@ -27,7 +27,7 @@ _R = TypeVar("_R")
 class Wire:
     """The importer behind one `Session`; `ready` is set when the version is agreed."""
 
-    def __init__(self, core: Importer) -> None:
+    def __init__(self, core: ImporterCore) -> None:
         self._core = core
         self._loop = asyncio.get_running_loop()
         self._waiting: dict[int, Callable[[Completion], None]] = {}
@@ -111,7 +111,7 @@ class Wire:
         self._check()
         ended: asyncio.Future[Completion] = self._loop.create_future()
         number = self._core.pump(ctl, data, descriptor)
-        self._waiting[number] = lambda outcome: ended.done() or ended.set_result(outcome)
+        self._waiting[number] = lambda outcome: _settle(ended, outcome)
         return await ended
 
     def clunk(self, fid: int) -> None:
@@ -160,6 +160,11 @@ def _reply(outcome: Completion, want: type[_R]) -> _R:
         case m.Rerror(ename=text, errno=number):
             raise NetError(text, number or None)
     raise PeerError(f"expected {want.__name__}, got {outcome.kind} {outcome.message!r}")
+
+
+def _settle(future: asyncio.Future[Completion], outcome: Completion) -> None:
+    if not future.done():  # who waited may have been cancelled meanwhile
+        future.set_result(outcome)
 
 
 async def _insist(answered: asyncio.Future[Completion]) -> Completion:

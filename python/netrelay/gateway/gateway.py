@@ -80,7 +80,7 @@ class Gateway:
     async def __aenter__(self) -> Self:
         """Bind, serve and answer. Blocks on the lookup of a listener's name only."""
         sockets = [listener for address in self._wanted for listener in self._bind(address)]
-        self._core = cores.load(self._core_name).Gateway(self._config)
+        self._core = cores.load(self._core_name or cores.available()[0]).Gateway(self._config)
         resolver = self._resolver or SystemResolver()
         names = Cs(resolver, self._owner, Database.parse(self._ndb))
         self._upcalls = Upcalls(self._core, names, Dns(resolver, self._owner))

@@ -55,7 +55,7 @@ def _listen_tcp(
     sockets: list[socket.socket] = []
     with contextlib.ExitStack() as undo:
         for name in names:
-            for family, *_, where in _numeric(name, port):
+            for family, where in _numeric(name, port):
                 _guard(str(where[0]), port, insecure_no_auth)
                 chosen = sockets[0].getsockname()[1] if sockets else port
                 listener = undo.enter_context(socket.socket(family, socket.SOCK_STREAM))
@@ -71,12 +71,14 @@ def _listen_tcp(
     return sockets
 
 
-def _numeric(name: str, port: int) -> list[tuple[int, int, int, str, tuple[str | int, ...]]]:
+def _numeric(
+    name: str, port: int
+) -> list[tuple[socket.AddressFamily, tuple[str | int, ...]]]:
     try:
         found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (socket.gaierror, UnicodeError) as error:
         raise NetError(f"can't translate address {name}: {error}") from None
-    return [(f, t, p, c, tuple(where)) for f, t, p, c, where in dict.fromkeys(found)]
+    return [(family, (str(where[0]), *where[1:])) for family, *_, where in dict.fromkeys(found)]
 
 
 def _guard(address: str, port: int, insecure_no_auth: bool) -> None:

@@ -15,7 +15,7 @@ from netrelay.errors import errno_of
 from netrelay.names.cs import QueryRefused
 
 if TYPE_CHECKING:
-    from netrelay.core import Gateway as Core
+    from netrelay.core import GatewayCore
     from netrelay.names.cs import Cs
     from netrelay.names.dns import Dns
     from netrelay.types import Upcall
@@ -26,9 +26,9 @@ log = logging.getLogger("netrelay.gateway")
 class Upcalls:
     """Watches the core's descriptor on the running loop from `start` to `stop`."""
 
-    def __init__(self, core: Core, cs: Cs, dns: Dns) -> None:
+    def __init__(self, core: GatewayCore, cs: Cs, dns: Dns) -> None:
         self._core = core
-        self._answerers = {"cs": cs, "dns": dns}
+        self._answerers: dict[str, Cs | Dns] = {"cs": cs, "dns": dns}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:

@@ -37,7 +37,9 @@ class Listener:
     Owns: a socket that `serve` has not detached is closed when it returns.
     """
 
-    def __init__(self, host: str, port: int, serve: Callable[[socket.socket], Awaitable[None]]) -> None:
+    def __init__(
+        self, host: str, port: int, serve: Callable[[socket.socket], Awaitable[None]]
+    ) -> None:
         self._serve = serve
         self._tasks: set[asyncio.Task[None]] = set()
         self._socket = _bound(host, port)

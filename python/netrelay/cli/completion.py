@@ -1,0 +1,22 @@
+"""`netrelay completion`: the script that makes a shell complete our commands."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Print a completion script for a shell.
+
+    \b
+    Example: eval "$(netrelay completion bash)"
+    """
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise click.UsageError(f"no completion for {shell}")
+    root = ctx.find_root()
+    click.echo(kind(root.command, {}, "netrelay", "_NETRELAY_COMPLETE").source())

@@ -1,0 +1,81 @@
+"""How the command line ends: 0 done, 1 refused or failed, 2 misused; one line says what to do.
+
+Commands raise; this is where errors become a line on standard error and a status. What
+the gateway said is printed as it said it, with advice where the words call for some.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import click
+import uvloop
+
+from netrelay.errors import NetError, NetrelayError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REFUSED = 1
+MISUSED = 2
+
+_R = TypeVar("_R")
+# Words of a refusal -> what its reader can do.
+_ADVICE: Final = (
+    (
+        "permission denied",
+        "the gateway's guards forbid it: export with --allow-dial, or as its owner",
+    ),
+    ("address in use", "somebody has that port of the gateway: choose another"),
+    ("can't translate service", "write the port as a number"),
+    ("can't translate address", "check the name, or write the address as numbers"),
+    ("file does not exist", "`netrelay ls` shows what there is"),
+)
+
+
+class Failure(click.ClickException):
+    """Refused or failed: a line on standard error and status 1."""
+
+    exit_code = REFUSED
+
+    def show(self, file: object = None) -> None:
+        """Print the line."""
+        del file
+        click.echo(f"netrelay: {self.message}", err=True)
+
+
+class Misuse(Failure):
+    """Asked for wrongly: a line on standard error and status 2."""
+
+    exit_code = MISUSED
+
+
+def run(work: Callable[[], Coroutine[object, object, _R]]) -> _R:
+    """Run a coroutine on a loop of its own and turn its errors into a `Failure`."""
+    try:
+        return uvloop.run(work())
+    except* UsageError as group:
+        raise Misuse(_first(group)) from None
+    except* (NetrelayError, OSError) as group:
+        raise Failure(_advised(_first(group))) from None
+    except* KeyboardInterrupt:
+        raise Failure("interrupted") from None
+
+
+def _advised(text: str) -> str:
+    advice = next((advice for words, advice in _ADVICE if words in text), None)
+    return text if advice is None else f"{text} ({advice})"
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> str:
+    error = next(_leaves(group))
+    return error.text if isinstance(error, NetError) else str(error) or type(error).__name__
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

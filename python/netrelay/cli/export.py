@@ -1,0 +1,64 @@
+"""`netrelay export`: serve this machine's network."""
+
+from __future__ import annotations
+
+import click
+
+from netrelay import gateway
+from netrelay.cli.errors import run
+from netrelay.cli.options import core_option
+from netrelay.gateway.gateway import GRACE_S, SESSION_TIMEOUT_S
+
+
+@click.command()
+@click.option("--listen", "addresses", multiple=True, required=True, metavar="ADDR",
+              help="Where to listen: tcp!127.0.0.1!5640 or unix!/path (repeatable).")  # fmt: skip
+@click.option("--root", default="/", help="The subtree that every attach gets.")
+@core_option
+@click.option(
+    "--workers", default=0, type=click.IntRange(0, 256), help="Threads (0: one a processor)."
+)
+@click.option("--allow-dial", "allow_dial", multiple=True, metavar="CIDR",
+              help="Allow calls to a network that the guards refuse (repeatable).")  # fmt: skip
+@click.option(
+    "--insecure-no-auth", is_flag=True, help="Listen off loopback though nobody is authenticated."
+)
+@click.option("--grace", default=GRACE_S, type=click.FloatRange(0), show_default=True,
+              help="Seconds that conversations may go on after SIGTERM.")  # fmt: skip
+@click.option("--session-timeout", default=SESSION_TIMEOUT_S, type=click.IntRange(1, 86400),
+              show_default=True, help="Seconds after which a silent importer counts as gone.")  # fmt: skip
+def export(
+    addresses: tuple[str, ...],
+    root: str,
+    core: str | None,
+    workers: int,
+    allow_dial: tuple[str, ...],
+    insecure_no_auth: bool,
+    grace: float,
+    session_timeout: int,
+) -> None:
+    """Serve this machine's network at /net over 9P, until SIGTERM or Ctrl-C.
+
+    \b
+    Example: netrelay export --listen tcp!127.0.0.1!5640
+    """
+
+    async def serve() -> None:
+        served = gateway.Gateway(
+            *addresses,
+            root=root,
+            core=core,
+            workers=workers,
+            allow_dial=allow_dial,
+            insecure_no_auth=insecure_no_auth,
+            grace_s=grace,
+            session_timeout_s=session_timeout,
+        )
+        await gateway.export(served, ready=_announce)
+
+    run(serve)
+
+
+def _announce(served: gateway.Gateway) -> None:
+    for address in served.addresses:
+        click.echo(f"netrelay: listening on {address}", err=True)
