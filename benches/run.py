@@ -1,0 +1,142 @@
+"""`make bench`: netrelay beside what a user would pick instead, on this machine, in this run.
+
+`python -m benches.run --help` lists the options. It writes JSON and a picture to benches/out and
+prints the tables. It starts only its own processes and talks only to loopback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benches import machine, operations, report
+from benches.measures import WORKS, Load, Table, idle_bytes, rounds
+from benches.relays.ours import OURS, exported
+from benches.relays.peers import PEERS
+from benches.relays.relay import Relay, Running, free_port, process
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HERE = Path(__file__).parent
+BASE = "haproxy"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print, write; 0 when every relay that is here could be measured."""
+    options = _options(arguments)
+    load = Load(_built(), options.seconds)
+    relays = _present(options.only)
+    works = [work for work in WORKS if not options.work or work.verb in options.work]
+    results: dict[str, object] = {"machine": machine.card(), "seconds": options.seconds}
+    say("machine: " + ", ".join(f"{name} {value}" for name, value in machine.card().items()))
+    port = free_port()
+    table: Table = {}
+    with process([str(load.program), "serve", f"127.0.0.1:{port}"], port):
+        for number, so_far in rounds(load, relays, works, port, options.rounds):
+            table = so_far
+            print(f"round {number} of {options.rounds}", file=sys.stderr)
+        for line in report.lines(table, [relay.name for relay in relays], works, BASE):
+            say(line)
+        results["works"] = report.plain(table)
+        if not options.work:
+            results |= _the_rest(load, relays, port, options.rounds, options.idle)
+    _write(options.out, results, table, [relay.name for relay in relays])
+    return 1 if any(cell.failed for cell in table.values()) else 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benches.run", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of all relays (5)")
+    parser.add_argument("--seconds", type=float, default=1.0, help="length of a run (1)")
+    parser.add_argument("--only", nargs="*", default=[], help="relays by name (all)")
+    parser.add_argument("--work", nargs="*", default=[], help="down up pp dials (all)")
+    parser.add_argument("--idle", type=int, default=1000, help="idle calls to hold (1000)")
+    parser.add_argument("--quick", action="store_true", help="one short round: does it run?")
+    parser.add_argument("--out", type=Path, default=HERE / "out", help="where to write")
+    options = parser.parse_args(arguments)
+    if options.quick:
+        options.rounds, options.seconds, options.idle = 1, 0.1, 20
+    return options
+
+
+def _present(only: Sequence[str]) -> list[Relay]:
+    relays = [relay for relay in (*PEERS, *OURS) if not only or relay.name in only]
+    for relay in relays:
+        if (program := relay.missing()) is not None:
+            say(f"absent: {relay.name} ({program} is not installed)")
+    return [relay for relay in relays if relay.missing() is None]
+
+
+def _built() -> Path:
+    """The load generator, built if need be."""
+    command = ["cargo", "build", "--release", "--locked", "-q", "-p", "netrelay-load"]
+    subprocess.run(command, cwd=HERE.parent, check=True)
+    return HERE.parent / "target" / "release" / "netrelay-load"
+
+
+def _the_rest(
+    load: Load, relays: Sequence[Relay], port: int, times: int, idle: int
+) -> dict[str, object]:
+    rest: dict[str, object] = {"idle": _memory(load, relays, port, idle)}
+    say("\n**9P operations** (/s, median)\n\n| operation, outstanding | netrelay | diod | ÷ diod |")
+    say("|---|---:|---:|---:|")
+    done = operations.operations(load, times)
+    for name, rates in done.items():
+        ours = statistics.median(rates["netrelay"])
+        theirs = statistics.median(rates["diod"]) if "diod" in rates else None
+        row = (report.number(theirs), f"{ours / theirs:.2f}") if theirs else ("absent", "")
+        say(f"| {name} | {report.number(ours)} | {' | '.join(row)} |")
+    rest["operations"] = done
+    rest["codec"] = codec = operations.codec_rates(load.seconds)
+    say("\n**codec** (messages/s from Python)\n")
+    for name, rates in codec.items():
+        say(f"- {name}: " + ", ".join(f"{job} {report.number(r)}" for job, r in rates.items()))
+    rest["entries_per_mib"] = entries = operations.entries_per_mib(load)
+    say(f"\ninterpreter entries per MiB relayed: {entries:g}")
+    return rest
+
+
+def _memory(load: Load, relays: Sequence[Relay], port: int, idle: int) -> dict[str, float]:
+    """Bytes an idle call, by relay, and an idle session of the gateway."""
+    say(f"\n**memory** (bytes of PSS an idle call, {idle} of them)\n")
+    found = {}
+    for relay in relays:
+        if relay.name == "direct":
+            continue
+        with relay.start(port) as running:
+            try:
+                found[relay.name] = idle_bytes(load, running, running.target, idle)
+            except RuntimeError as err:
+                say(f"- {relay.name}: failed: {err}")
+                continue
+        say(f"- {relay.name}: {found[relay.name]:,.0f}")
+    with exported() as (gate, pid):
+        running = Running(f"9p:127.0.0.1:{gate},", [pid])
+        found["netrelay session"] = idle_bytes(load, running, running.target, min(idle, 500))
+    say(f"- netrelay, an idle session: {found['netrelay session']:,.0f}")
+    return found
+
+
+def _write(out: Path, results: dict[str, object], table: Table, names: Sequence[str]) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    stamp = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d-%H%M")
+    (out / f"{stamp}.json").write_text(json.dumps(results, indent=1) + "\n")
+    title = f"netrelay and its peers, {stamp}"
+    (out / f"{stamp}.svg").write_text(report.picture(table, names, title))
+    print(f"written: {out}/{stamp}.json and .svg", file=sys.stderr)
+
+
+def say(line: str) -> None:
+    """A line of the report."""
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
