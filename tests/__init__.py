@@ -1,0 +1,1 @@
+"""Tests of netrelay; see CONTRIBUTING.md."""

@@ -1,0 +1,1 @@
+"""Long life: what an hour of traffic leaves behind."""
