@@ -1,0 +1,58 @@
+//! What a file says of itself: stat(5).
+
+use super::messages;
+use crate::ids::{Fid, NONUNAME, Qid};
+
+/// A stat record; `extension` and the numbers are on the wire in 9P2000.u only.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[allow(missing_docs, reason = "stat(5) describes the fields")]
+pub struct Stat<'a> {
+    /// The kind of server device: `type` on the wire.
+    pub kind: u16,
+    pub dev: u32,
+    pub qid: Qid,
+    pub mode: u32,
+    pub atime: u32,
+    pub mtime: u32,
+    pub length: u64,
+    pub name: &'a str,
+    pub uid: &'a str,
+    pub gid: &'a str,
+    pub muid: &'a str,
+    pub extension: &'a str,
+    pub n_uid: u32,
+    pub n_gid: u32,
+    pub n_muid: u32,
+}
+
+impl Stat<'_> {
+    /// The record of a Twstat that changes nothing: every field "don't touch".
+    pub const DONT_TOUCH: Stat<'static> = Stat {
+        kind: u16::MAX,
+        dev: u32::MAX,
+        qid: Qid { kind: u8::MAX, vers: u32::MAX, path: u64::MAX },
+        mode: u32::MAX,
+        atime: u32::MAX,
+        mtime: u32::MAX,
+        length: u64::MAX,
+        name: "",
+        uid: "",
+        gid: "",
+        muid: "",
+        extension: "",
+        n_uid: NONUNAME,
+        n_gid: NONUNAME,
+        n_muid: NONUNAME,
+    };
+}
+
+messages! {
+    /// Ask for the stat record.
+    124 Tstat { fid: Fid, }
+    /// The stat record.
+    125 Rstat<'a> { stat: Stat<'a>, }
+    /// Change what the record says.
+    126 Twstat<'a> { fid: Fid, stat: Stat<'a>, }
+    /// Changed.
+    127 Rwstat {}
+}
