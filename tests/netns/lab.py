@@ -140,11 +140,8 @@ class Lab:
         """A cable between two hosts, with their addresses; the name of its end in both."""
         self.wires += 1
         name = f"wire{self.wires}"
-        subprocess.run(
-            ("ip", "link", "add", name, "netns", one.name, "type", "veth")
-            + ("peer", "name", name, "netns", other.name),
-            check=True,
-        )
+        ends = ("netns", one.name, "type", "veth", "peer", "name", name, "netns", other.name)
+        subprocess.run(("ip", "link", "add", name, *ends), check=True)
         for host, addresses in ((one, ones), (other, others)):
             for address in addresses:
                 host.run("ip", "addr", "add", address, "dev", name, "nodad")
