@@ -27,7 +27,7 @@ class Work(NamedTuple):
 
     name: str
     verb: str
-    count: int
+    calls: int
     unit: str
 
 
@@ -71,7 +71,7 @@ class Load:
 
     def run(self, verb: str, target: str, count: int) -> dict[str, float]:
         """One run against a target; raises with the generator's own words."""
-        command = [self.program, verb, target, str(count), str(self.seconds)]
+        command = [str(self.program), verb, target, str(count), str(self.seconds)]
         limit = 60 + 10 * self.seconds
         done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
         if done.returncode != 0:
@@ -100,7 +100,7 @@ def measure(load: Load, running: Running, work: Work, cell: Cell) -> None:
     """One run; its rate and cost are added to the cell."""
     before = cpu_s(running.pids)
     try:
-        report = load.run(work.verb, running.target, work.count)
+        report = load.run(work.verb, running.target, work.calls)
     except (RuntimeError, subprocess.TimeoutExpired) as err:
         cell.failed = str(err).splitlines()[0]
         return

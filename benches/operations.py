@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 
 from benches.relays.ours import exported
 from benches.relays.relay import free_port, process
+from netrelay import core
+from netrelay import messages as m
+from netrelay.types import Dialect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,21 +79,18 @@ def codec_rates(seconds: float) -> dict[str, dict[str, float]]:
 
 
 def _own_jobs() -> dict[str, dict[str, Callable[[], object]]]:
-    from netrelay import core  # noqa: PLC0415 (the package under test, not ours to import early)
-    from netrelay import messages as m  # noqa: PLC0415
-    from netrelay.types import Dialect  # noqa: PLC0415
+    return {f"netrelay {name}": _jobs_of(core.load(name)) for name in core.available()}
 
-    jobs: dict[str, dict[str, Callable[[], object]]] = {}
-    for name in core.available():
-        chosen = core.load(name)
-        small = chosen.encode(1, m.Tread(1, 0, 8192), Dialect.P2000)
-        large = chosen.encode(1, m.Rread(b"x" * (1 << 20)), Dialect.P2000)
-        jobs[f"netrelay {name}"] = {
-            "decode Tread": lambda c=chosen, f=small: c.decode(f, Dialect.P2000),
-            "encode Tread": lambda c=chosen: c.encode(1, m.Tread(1, 0, 8192), Dialect.P2000),
-            "decode Rread 1 MiB": lambda c=chosen, f=large: c.decode(f, Dialect.P2000),
-        }
-    return jobs
+
+def _jobs_of(chosen: core.Core) -> dict[str, Callable[[], object]]:
+    request = m.Tread(1, 0, 8192)
+    small = chosen.encode(1, request, Dialect.P2000)
+    large = chosen.encode(1, m.Rread(b"x" * (1 << 20)), Dialect.P2000)
+    return {
+        "decode Tread": lambda: chosen.decode(small, Dialect.P2000),
+        "encode Tread": lambda: chosen.encode(1, request, Dialect.P2000),
+        "decode Rread 1 MiB": lambda: chosen.decode(large, Dialect.P2000),
+    }
 
 
 def _their_jobs(package: str) -> dict[str, Callable[[], object]]:

@@ -96,8 +96,8 @@ def _the_rest(
     rest["operations"] = done
     rest["codec"] = codec = operations.codec_rates(load.seconds)
     say("\n**codec** (messages/s from Python)\n")
-    for name, rates in codec.items():
-        say(f"- {name}: " + ", ".join(f"{job} {report.number(r)}" for job, r in rates.items()))
+    for name, jobs in codec.items():
+        say(f"- {name}: " + ", ".join(f"{job} {report.number(r)}" for job, r in jobs.items()))
     rest["entries_per_mib"] = entries = operations.entries_per_mib(load)
     say(f"\ninterpreter entries per MiB relayed: {entries:g}")
     return rest

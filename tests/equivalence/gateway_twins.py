@@ -41,27 +41,27 @@ CALM_COUNTERS = ("fids", "conversations", "parked_bytes", "panics")
 class Peer:
     """A server that the gateway under test dials; it does what the test says, when it says it."""
 
-    socket: socket.socket
+    listener: socket.socket
     calls: list[socket.socket] = field(default_factory=list)
 
     @property
     def port(self) -> int:
         """Where it listens."""
-        port: int = self.socket.getsockname()[1]
+        port: int = self.listener.getsockname()[1]
         return port
 
     def take(self) -> None:
         """Accept every call that has come."""
         with contextlib.suppress(BlockingIOError):
             while True:
-                call, _ = self.socket.accept()
+                call, _ = self.listener.accept()
                 call.setblocking(True)
                 call.settimeout(PATIENCE_S)
                 self.calls.append(call)
 
     def close(self) -> None:
         """End it and its calls."""
-        for call in (*self.calls, self.socket):
+        for call in (*self.calls, self.listener):
             call.close()
 
 
@@ -146,7 +146,7 @@ class Twin:
     def masked(self, frame: bytes) -> bytes:
         """The frame without what the host chose."""
         kind, text = frame[4], frame
-        if kind == m.Rread.type:
+        if kind == m.TYPES[m.Rread]:
             port = str(self.peer.port).encode()
             text = re.sub(rb"!%s\b" % port, b"!PEER", text)
             text = re.sub(rb"(127\.0\.0\.1|::1|::)!\d{4,5}\n", rb"\1!PORT\n", text)
