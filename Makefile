@@ -56,7 +56,7 @@ lint-python: $(CORE) $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --config pyproject.toml --no-cache --no-timings
+	$(BIN)/lint-imports --config pyproject.toml --no-cache
 
 .PHONY: lint-rust
 ifeq ($(RUST),yes)
