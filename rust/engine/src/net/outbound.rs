@@ -240,8 +240,9 @@ impl Outbound {
 
     /// Answers the Twrites at the front that have gone whole.
     fn finish_first(&mut self, host: &mut Host) {
-        while let Some(write) = self.writes.pop_front_if(|write| write.gone == write.count) {
+        while let Some(write) = self.writes.front().filter(|write| write.gone == write.count) {
             host.finish(write.waiter, write.outcome());
+            self.writes.pop_front();
         }
     }
 }

@@ -1,0 +1,107 @@
+//! Connections that nobody holds any more, closed in the background.
+//!
+//! The last clunk frees a conversation's number at once, but its connection may have Twrites to
+//! carry out, then a FIN to send, and input that nobody will read: closing a socket with unread
+//! input would turn the FIN into a reset and cost the peer what was still on its way. So the input
+//! is drained until the peer ends too, or there has been no progress for
+//! [`Limits::linger`](crate::limits::Limits::linger).
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
+
+use netrelay_proto::error::Refusal;
+use rustix::io::Errno;
+
+use super::host::Host;
+use super::inbound::receive;
+use super::operation::Outcome;
+use super::outbound::Outbound;
+use crate::buffers::ORDINARY;
+use crate::mailbox::Waiter;
+
+/// Receives that one turn spends on draining.
+const TURN: usize = 8;
+
+/// A connection on its way out.
+#[derive(Debug)]
+pub(crate) struct Closing {
+    socket: OwnedFd,
+    outbound: Outbound,
+    deadline: Instant,
+}
+
+/// Where a closing connection stands after a turn.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Progress {
+    /// It waits for the network.
+    Waiting,
+    /// There is more to drain.
+    Again,
+    /// It is over and may be dropped.
+    Over,
+}
+
+impl Closing {
+    /// Takes over a connection whose readers are gone.
+    pub(crate) fn new(socket: OwnedFd, mut outbound: Outbound, host: &Host) -> Self {
+        outbound.finish_after_queue();
+        Self { socket, outbound, deadline: host.now + host.shared.config.limits.linger }
+    }
+
+    pub(crate) fn socket(&self) -> &OwnedFd {
+        &self.socket
+    }
+
+    /// When it is dropped unless there is progress.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// The socket takes bytes again: if some wait, that is progress.
+    pub(crate) fn note_writable(&mut self, host: &Host) {
+        self.outbound.note_writable();
+        if !self.outbound.is_empty() {
+            self.deadline = host.now + host.shared.config.limits.linger;
+        }
+    }
+
+    /// Goes on: sends what waits, ends our direction, drains the other.
+    pub(crate) fn serve(&mut self, host: &mut Host) -> Progress {
+        if let Err(error) = self.outbound.serve(self.socket.as_fd(), host) {
+            self.outbound.refuse(&crate::error::refusal(error), host);
+            return Progress::Over;
+        }
+        let mut sink = host.pool.take(ORDINARY);
+        let mut progress = Progress::Again;
+        for _ in 0..TURN {
+            progress = match receive(self.socket.as_fd(), sink.room(ORDINARY)) {
+                Ok(0) if self.outbound.is_empty() => Progress::Over,
+                Ok(0) | Err(Errno::AGAIN) => Progress::Waiting,
+                Ok(_) => continue,
+                Err(_) => Progress::Over,
+            };
+            break;
+        }
+        host.pool.give(sink);
+        if progress == Progress::Over {
+            self.outbound.refuse(&Refusal::RESET, host);
+        }
+        progress
+    }
+
+    /// Takes a waiting Twrite back, as a flush or a vanished session wants.
+    pub(crate) fn withdraw(&mut self, waiter: &Waiter, host: &mut Host) -> Option<Outcome> {
+        self.outbound.withdraw(waiter, host)
+    }
+
+    /// Feeds a Twrite that was still arriving at the last clunk.
+    pub(crate) fn feed(&mut self, waiter: &Waiter, bytes: &[u8], host: &mut Host) -> bool {
+        let fed = self.outbound.feed(Some(self.socket.as_fd()), waiter, bytes, host);
+        fed.is_ok()
+    }
+
+    /// Gives up: what still waits is refused, and the socket closes as it stands.
+    pub(crate) fn abandon(mut self, host: &mut Host) {
+        self.outbound.refuse(&Refusal::HUNGUP, host);
+    }
+}
