@@ -1,4 +1,4 @@
-"""python-9p, a client over plan9port's own codec, uses the gateway: it dials, listens and looks around.
+"""python-9p, a client over plan9port's own codec: it dials, listens and looks around.
 
 It speaks 9P2000 with one request outstanding and leaves without clunks, as plain clients do.
 """
