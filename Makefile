@@ -77,7 +77,7 @@ fmt: $(VENV)/.dev ## format both languages in place
 	cargo fmt --all
 
 .PHONY: bench
-bench: $(CORE) target/release/netrelay-load ## netrelay beside what you would use instead; BENCH="--quick" for a look
+bench: $(CORE) ## netrelay beside what you would use instead; BENCH="--quick" for a look
 	@tools/install-bench-deps
 	$(BIN)/python -m benches.run $(BENCH)
 
@@ -121,7 +121,3 @@ $(TOOLS)/bin/cargo-deny:
 	@echo "building cargo-deny into $(TOOLS), once (minutes)" >&2
 	CARGO_TARGET_DIR=$(TOOLS)/build cargo install --quiet --locked --root $(TOOLS) cargo-deny --version 0.20.2
 	rm -rf $(TOOLS)/build
-
-target/release/netrelay-load: $(wildcard benches/load/src/*.rs) benches/load/Cargo.toml
-	cargo build --release --quiet -p netrelay-load
-	touch $@
