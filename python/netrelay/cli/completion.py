@@ -6,15 +6,11 @@ import click
 from click.shell_completion import get_completion_class
 
 
-@click.command()
+@click.command(epilog='Example: eval "$(netrelay completion bash)"')
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print a completion script for a shell.
-
-    \b
-    Example: eval "$(netrelay completion bash)"
-    """
+    """Print a completion script for a shell."""
     kind = get_completion_class(shell)
     if kind is None:
         raise click.UsageError(f"no completion for {shell}")

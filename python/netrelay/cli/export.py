@@ -10,7 +10,7 @@ from netrelay.cli.options import core_option
 from netrelay.gateway.gateway import GRACE_S, SESSION_TIMEOUT_S
 
 
-@click.command()
+@click.command(epilog="Example: netrelay export --listen tcp!127.0.0.1!5640")
 @click.option("--listen", "addresses", multiple=True, required=True, metavar="ADDR",
               help="Where to listen: tcp!127.0.0.1!5640 or unix!/path (repeatable).")  # fmt: skip
 @click.option("--root", default="/", help="The subtree that every attach gets.")
@@ -20,14 +20,12 @@ from netrelay.gateway.gateway import GRACE_S, SESSION_TIMEOUT_S
 )
 @click.option("--allow-dial", "allow_dial", multiple=True, metavar="CIDR",
               help="Allow calls to a network that the guards refuse (repeatable).")  # fmt: skip
-@click.option(
-    "--insecure-no-auth", is_flag=True, help="Listen off loopback though nobody is authenticated."
-)
+@click.option("--insecure-no-auth", is_flag=True, help="Listen off loopback, open to all.")
 @click.option("--grace", default=GRACE_S, type=click.FloatRange(0), show_default=True,
               help="Seconds that conversations may go on after SIGTERM.")  # fmt: skip
 @click.option("--session-timeout", default=SESSION_TIMEOUT_S, type=click.IntRange(1, 86400),
-              show_default=True, help="Seconds after which a silent importer counts as gone.")  # fmt: skip
-def export(
+              show_default=True, help="Seconds until a silent importer is gone.")  # fmt: skip
+def export(  # noqa: PLR0917 (click passes options by name)
     addresses: tuple[str, ...],
     root: str,
     core: str | None,
@@ -37,11 +35,7 @@ def export(
     grace: float,
     session_timeout: int,
 ) -> None:
-    """Serve this machine's network at /net over 9P, until SIGTERM or Ctrl-C.
-
-    \b
-    Example: netrelay export --listen tcp!127.0.0.1!5640
-    """
+    """Serve this machine's network at /net over 9P, until SIGTERM or Ctrl-C."""
 
     async def serve() -> None:
         served = gateway.Gateway(

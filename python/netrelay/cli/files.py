@@ -20,18 +20,16 @@ if TYPE_CHECKING:
 PIECE = 64 << 10
 
 
-@click.command()
+@click.command(epilog="Example: netrelay ls -l tcp!127.0.0.1!5640 /net/tcp")
 @click.argument("address", metavar="ADDR")
 @click.argument("path", default="/")
 @click.option("-l", "--long", "long", is_flag=True, help="Mode, owner, length and time too.")
 @json_option
 @gateway_options
-def ls(address: str, path: str, long: bool, as_json: bool, user: str | None, aname: str) -> None:
-    """List a directory of the gateway at ADDR, one name a line.
-
-    \b
-    Example: netrelay ls -l tcp!127.0.0.1!5640 /net/tcp
-    """
+def ls(  # noqa: PLR0917 (click passes options by name)
+    address: str, path: str, long: bool, as_json: bool, user: str | None, aname: str
+) -> None:
+    """List a directory of the gateway at ADDR, one name a line."""
 
     async def work() -> list[Stat]:
         async with client.connect(address, uname=user, aname=aname) as session:
@@ -47,16 +45,12 @@ def ls(address: str, path: str, long: bool, as_json: bool, user: str | None, ana
             click.echo(entry.name)
 
 
-@click.command()
+@click.command(epilog="Example: netrelay cat tcp!127.0.0.1!5640 /net/tcp/0/status")
 @click.argument("address", metavar="ADDR")
 @click.argument("path")
 @gateway_options
 def cat(address: str, path: str, user: str | None, aname: str) -> None:
-    """Print a file of the gateway at ADDR; what waits for more is printed as it comes.
-
-    \b
-    Example: netrelay cat tcp!127.0.0.1!5640 /net/tcp/0/status
-    """
+    """Print a file of the gateway at ADDR; what waits for more is printed as it comes."""
 
     async def work() -> None:
         async with (
@@ -70,16 +64,12 @@ def cat(address: str, path: str, user: str | None, aname: str) -> None:
     run(work)
 
 
-@click.command()
+@click.command(epilog="Example: printf 'set tcp' | netrelay write tcp!127.0.0.1!5640 /net/log")
 @click.argument("address", metavar="ADDR")
 @click.argument("path")
 @gateway_options
 def write(address: str, path: str, user: str | None, aname: str) -> None:
-    """Write standard input to a file of the gateway at ADDR, in one piece if it fits.
-
-    \b
-    Example: printf 'set tcp' | netrelay write tcp!127.0.0.1!5640 /net/log
-    """
+    """Write standard input to a file of the gateway at ADDR, in one piece if it fits."""
     data = sys.stdin.buffer.read()
 
     async def work() -> None:
@@ -89,17 +79,13 @@ def write(address: str, path: str, user: str | None, aname: str) -> None:
     run(work)
 
 
-@click.command()
+@click.command(epilog="Example: netrelay stat tcp!127.0.0.1!5640 /net/tcp/clone")
 @click.argument("address", metavar="ADDR")
 @click.argument("path")
 @json_option
 @gateway_options
 def stat(address: str, path: str, as_json: bool, user: str | None, aname: str) -> None:
-    """Print the stat record of a file of the gateway at ADDR.
-
-    \b
-    Example: netrelay stat tcp!127.0.0.1!5640 /net/tcp/clone
-    """
+    """Print the stat record of a file of the gateway at ADDR."""
 
     async def work() -> Stat:
         async with client.connect(address, uname=user, aname=aname) as session:

@@ -62,7 +62,9 @@ def _fields(text: str) -> list[str]:
                 return fields
 
 
-@click.command("import")
+@click.command(
+    "import", epilog="Example: netrelay import tcp!127.0.0.1!5640 --socks 127.0.0.1:1080"
+)
 @click.argument("address", metavar="ADDR")
 @click.option(
     "--socks", multiple=True, metavar="HOST:PORT", help="A SOCKS5 server on this address."
@@ -73,7 +75,7 @@ def _fields(text: str) -> list[str]:
               help="A port of the gateway whose calls come to HOST:PORT from here.")  # fmt: skip
 @core_option
 @gateway_options
-def import_(
+def import_(  # noqa: PLR0917 (click passes options by name)
     address: str,
     socks: tuple[str, ...],
     forward: tuple[str, ...],
@@ -82,11 +84,7 @@ def import_(
     user: str | None,
     aname: str,
 ) -> None:
-    """Use the network of the gateway at ADDR, until Ctrl-C or the session ends.
-
-    \b
-    Example: netrelay import tcp!127.0.0.1!5640 --socks 127.0.0.1:1080
-    """
+    """Use the network of the gateway at ADDR, until Ctrl-C or the session ends."""
 
     async def work() -> None:
         proxies = [split_host_port(text, default_host=LOOPBACK) for text in socks]
@@ -116,9 +114,8 @@ async def _start(
     for route in published:
         where = Publish(session, route.bind, str(route.port), route.host, route.target)
         made = await stack.enter_async_context(where)
-        _say(
-            f"gateway port tcp!{made.local[0]}!{made.local[1]} published to {route.host}:{route.target}"
-        )
+        there = f"tcp!{made.local[0]}!{made.local[1]}"
+        _say(f"published {there} of the gateway; its calls go to {route.host}:{route.target}")
     for host, port in proxies:
         server = await stack.enter_async_context(Socks(session, host, port))
         _say(f"SOCKS5 on {server.address[0]}:{server.address[1]}")

@@ -26,6 +26,7 @@ Example, in two terminals:
 
 
 @click.group(help=HELP, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="netrelay", message="netrelay %(version)s")
 @click.option("-v", "--verbose", count=True, help="Say more on standard error (twice: everything).")
 def cli(verbose: int) -> None:
     """Set up logging for all commands."""
@@ -33,13 +34,9 @@ def cli(verbose: int) -> None:
     logging.basicConfig(level=level, format="netrelay: %(message)s")
 
 
-@cli.command()
+@cli.command(epilog="Example: netrelay version")
 def version() -> None:
-    """Print the version.
-
-    \b
-    Example: netrelay version
-    """
+    """Print the version."""
     try:
         click.echo(f"netrelay {metadata.version('netrelay')}")
     except metadata.PackageNotFoundError:

@@ -20,16 +20,12 @@ if TYPE_CHECKING:
 PIECE = 64 << 10
 
 
-@click.command()
+@click.command(epilog="Example: echo hello | netrelay dial tcp!127.0.0.1!5640 tcp!example.com!echo")
 @click.argument("address", metavar="ADDR")
 @click.argument("dialstring", metavar="[NETDIR/]NET!HOST!SERVICE")
 @gateway_options
 def dial(address: str, dialstring: str, user: str | None, aname: str) -> None:
-    """Call from the gateway at ADDR; standard input and output become the call.
-
-    \b
-    Example: printf 'GET / HTTP/1.0\\r\\n\\r\\n' | netrelay dial tcp!127.0.0.1!5640 tcp!example.com!80
-    """
+    """Call from the gateway at ADDR; standard input and output become the call."""
 
     async def work() -> None:
         async with client.connect(address, uname=user, aname=aname) as session:
@@ -73,17 +69,13 @@ async def _receive(reader: Reader) -> None:
         sys.stdout.buffer.flush()
 
 
-@click.command()
+@click.command(epilog="Example: netrelay cs tcp!127.0.0.1!5640 tcp!example.com!http")
 @click.argument("address", metavar="ADDR")
 @click.argument("query")
 @json_option
 @gateway_options
 def cs(address: str, query: str, as_json: bool, user: str | None, aname: str) -> None:
-    """Ask the connection server of the gateway at ADDR.
-
-    \b
-    Example: netrelay cs tcp!127.0.0.1!5640 tcp!example.com!http
-    """
+    """Ask the connection server of the gateway at ADDR."""
 
     async def work() -> list[str]:
         async with client.connect(address, uname=user, aname=aname) as session:
@@ -92,17 +84,13 @@ def cs(address: str, query: str, as_json: bool, user: str | None, aname: str) ->
     _print(run(work), as_json=as_json)
 
 
-@click.command()
+@click.command(epilog="Example: netrelay dns tcp!127.0.0.1!5640 'example.com mx'")
 @click.argument("address", metavar="ADDR")
 @click.argument("query", nargs=-1, required=True)
 @json_option
 @gateway_options
 def dns(address: str, query: tuple[str, ...], as_json: bool, user: str | None, aname: str) -> None:
-    """Ask the resolver of the gateway at ADDR for a name and a type (ip if none is given).
-
-    \b
-    Example: netrelay dns tcp!127.0.0.1!5640 'example.com mx'
-    """
+    """Ask the resolver of the gateway at ADDR for a name and a type (ip if none is given)."""
     text = " ".join(query)
     text = text if " " in text else f"{text} ip"
 

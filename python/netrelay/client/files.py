@@ -1,8 +1,8 @@
 """A file of the gateway's, opened: reads and writes at an offset that moves as a program's would.
 
-The offset is kept as read(2) and write(2) keep it. Files such as ctl ignore it, cs needs it to go back
-to 0. Large transfers are cut to msize; on a gateway of ours the pieces of a read of a stream are
-*not* sent ahead, since a short read may be all there is.
+The offset is kept as read(2) and write(2) keep it: ctl ignores it, cs needs it to go back to 0.
+Large transfers are cut to msize. No piece of a read is asked for ahead of the one before, since
+a short read may be all there is: `streams` does that, for conversations.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ import ipaddress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from netrelay import messages as m
 from netrelay.client.files import File
 from netrelay.client.streams import PeerName, Reader, Writer
 from netrelay.errors import NetError

@@ -1,8 +1,8 @@
 """A session with a gateway: its files and, through them, its network.
 
-`async with netrelay.connect("tcp!127.0.0.1!5640") as gateway:` attaches to the root. Any 9P2000 file
-server will do for the files; the network needs one with a `/net`. Works on any asyncio loop that
-can watch a descriptor, uvloop too.
+`async with netrelay.connect("tcp!127.0.0.1!5640") as gateway:` attaches to the root. Any 9P2000
+server will do for the files; the network needs one with a `/net`. Works on any
+asyncio loop that can watch a descriptor, uvloop too.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MODES = {"r": OREAD, "w": OWRITE, "r+": ORDWR, "w+": ORDWR | OTRUNC}
 
 
 class Session:
-    """An attached session. Paths are absolute and slash-separated; texts of errors are the server's."""
+    """An attached session. Paths have slashes; the texts of errors are the server's."""
 
     def __init__(self, wire: Wire, core: cores.Core) -> None:
         self.wire = wire
@@ -41,7 +41,7 @@ class Session:
         self._net: tuple[str, ...] | None = None
 
     async def open(self, path: str, mode: str | int = "r") -> File:
-        """Open a file: `r`, `w`, `r+` (both ways), `w+`, or a mode of open(5).
+        """Walk to a file for I/O; `mode` is `r`, `w`, `r+`, `w+`, or a number of open(5).
 
         Blocks as long as the file does (`listen` waits for a call). Errors: `NetError`.
         """
@@ -116,7 +116,7 @@ class Session:
             return await file.read()
 
     async def netdir(self, named: str | None) -> tuple[str, ...]:
-        """The net directory's names: the one named, `/net`, or the root if we are attached to it."""
+        """The net directory's names: the one named, `/net`, or the root if it has none."""
         if named is not None:
             return split(named)
         if self._net is None:

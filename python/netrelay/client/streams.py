@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from netrelay.client.wire import Wire
     from netrelay.types import Completion
 
-# 16 x 64 KiB keeps 1 MiB under way: 100 ms of round trip at 80 Mbit/s, without a large msize's memory.
+# 16 x 64 KiB keeps 1 MiB under way: 100 ms of round trip at 80 Mbit/s.
 READ_COUNT = 64 << 10
 READS = 16
 LIMIT = 1 << 20
@@ -44,7 +44,7 @@ class Reader:
         self._ask()
 
     async def read(self, n: int = -1) -> bytes:
-        """Up to `n` bytes, at least one unless the end is reached; all of them if `n` is negative."""
+        """Up to `n` bytes, at least one before the end; all of them if `n` is negative."""
         if n < 0:
             while not self._ended():
                 await self._more()

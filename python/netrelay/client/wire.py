@@ -168,7 +168,7 @@ def _settle(future: asyncio.Future[Completion], outcome: Completion) -> None:
 
 
 async def _insist(answered: asyncio.Future[Completion]) -> Completion:
-    """Wait whatever comes: the server owes an answer or an Rflush, and a closed session gives one."""
+    """Wait whatever comes: the server owes an answer or an Rflush; a closed session gives one."""
     while not answered.done():
         try:
             await asyncio.shield(answered)

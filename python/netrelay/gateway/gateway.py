@@ -7,6 +7,7 @@ that is relayed passes through here. `export` is the same until a signal comes.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import getpass
 import logging
 import socket
@@ -79,8 +80,13 @@ class Gateway:
 
     async def __aenter__(self) -> Self:
         """Bind, serve and answer. Blocks on the lookup of a listener's name only."""
-        sockets = [listener for address in self._wanted for listener in self._bind(address)]
-        self._core = cores.load(self._core_name or cores.available()[0]).Gateway(self._config)
+        core = cores.load(self._core_name or cores.available()[0])
+        with contextlib.ExitStack() as undo:
+            sockets: list[socket.socket] = []
+            for address in self._wanted:
+                sockets += map(undo.enter_context, self._bind(address))
+            self._core = core.Gateway(self._config)
+            undo.pop_all()
         resolver = self._resolver or SystemResolver()
         names = Cs(resolver, self._owner, Database.parse(self._ndb))
         self._upcalls = Upcalls(self._core, names, Dns(resolver, self._owner))
@@ -114,9 +120,7 @@ class Gateway:
         finally:
             self._core.abort()
             await self._upcalls.stop()
-            for address in self.addresses:
-                if isinstance(address, UnixAddress):
-                    Path(address.path).unlink(missing_ok=True)
+            _unlink(self.addresses)
             self.addresses.clear()
 
     def abort(self) -> None:
@@ -149,6 +153,12 @@ async def export(gateway: Gateway, *, ready: Callable[[Gateway], None] = lambda 
             if not ending.done():
                 gateway.abort()
             await ending
+
+
+def _unlink(addresses: Sequence[Address]) -> None:
+    for address in addresses:
+        if isinstance(address, UnixAddress):
+            Path(address.path).unlink(missing_ok=True)
 
 
 def _initial_ndb() -> str:

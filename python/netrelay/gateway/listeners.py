@@ -71,9 +71,7 @@ def _listen_tcp(
     return sockets
 
 
-def _numeric(
-    name: str, port: int
-) -> list[tuple[socket.AddressFamily, tuple[str | int, ...]]]:
+def _numeric(name: str, port: int) -> list[tuple[socket.AddressFamily, tuple[str | int, ...]]]:
     try:
         found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (socket.gaierror, UnicodeError) as error:
