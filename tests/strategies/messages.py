@@ -37,7 +37,9 @@ qids = st.builds(Qid, integers(1), integers(4), integers(8))
 
 def stats(dialect: Dialect) -> SearchStrategy[Stat]:
     """Stat records as `dialect` can carry them."""
-    tail = [strings, *[integers(4)] * 3] if dialect is Dialect.U else []
+    tail = [st.just(""), *[st.just(NONUNAME)] * 3]
+    if dialect is Dialect.U:
+        tail = [strings, *[integers(4)] * 3]
     head = [integers(2), integers(4), qids, *[integers(4)] * 3, integers(8), *[strings] * 4]
     return st.builds(Stat, *head, *tail)
 
