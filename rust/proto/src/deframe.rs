@@ -54,7 +54,6 @@ pub struct Deframer {
 
 impl Deframer {
     /// Nothing fed yet.
-    #[must_use]
     pub const fn new(msize: u32) -> Self {
         Self { msize, held: Vec::new(), at: 0 }
     }

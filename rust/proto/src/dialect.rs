@@ -19,7 +19,6 @@ pub const PLAIN: &str = "9P2000";
 
 impl Dialect {
     /// The dialect of an agreed version string.
-    #[must_use]
     pub fn of(version: &str) -> Self {
         match version {
             "9P2000.u" => Self::U,

@@ -27,11 +27,7 @@ pub struct Dirent<'a> {
 ///
 /// # Errors
 /// A string or the record does not fit its length field; `out` is left as it was.
-pub fn put_stat(
-    stat: &Stat<'_>,
-    dialect: Dialect,
-    out: &mut Vec<u8>,
-) -> Result<(), FrameTooBig> {
+pub fn put_stat(stat: &Stat<'_>, dialect: Dialect, out: &mut Vec<u8>) -> Result<(), FrameTooBig> {
     let before = out.len();
     let done = put_fields(stat, dialect, out).and_then(|()| put_size(before, out));
     if done.is_err() {
@@ -190,8 +186,7 @@ fn take_dirent<'a>(cursor: &mut Cursor<'a>) -> Result<Dirent<'a>, DecodeError> {
 }
 
 pub(crate) fn put_qid(qid: Qid, out: &mut Vec<u8>) {
-    let ([a, b, c, d], [e, f, g, h, i, j, k, l]) =
-        (qid.vers.to_le_bytes(), qid.path.to_le_bytes());
+    let ([a, b, c, d], [e, f, g, h, i, j, k, l]) = (qid.vers.to_le_bytes(), qid.path.to_le_bytes());
     out.extend_from_slice(&[qid.kind, a, b, c, d, e, f, g, h, i, j, k, l]);
 }
 

@@ -40,19 +40,16 @@ impl Qid {
     pub const FILE: u8 = 0;
 
     /// A file's qid with version 0.
-    #[must_use]
     pub const fn file(path: u64) -> Self {
         Self { kind: Self::FILE, vers: 0, path }
     }
 
     /// A directory's qid with version 0.
-    #[must_use]
     pub const fn dir(path: u64) -> Self {
         Self { kind: Self::DIR, vers: 0, path }
     }
 
     /// Whether this is a directory.
-    #[must_use]
     pub const fn is_dir(self) -> bool {
         self.kind & Self::DIR != 0
     }

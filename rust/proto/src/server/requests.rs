@@ -1,0 +1,254 @@
+//! What the session says to a request: its own refusal or answer, or an ask.
+//!
+//! The order of the checks is part of the protocol page: the twin refuses with the same text.
+
+use super::{Ask, Server, Step, reads, writes};
+use crate::error::Refusal;
+use crate::fids::{AttachId, Entry, FidView};
+use crate::ids::{Fid, Qid, Tag};
+use crate::message::{
+    Message, Qids, Rwalk, Tclunk, Tcreate, Tlcreate, Tlopen, Topen, Tremove, Twalk, Txattrcreate,
+};
+use crate::tags::Request;
+
+impl Server {
+    pub(super) fn consider<'a>(
+        &mut self,
+        tag: Tag,
+        message: Message<'a>,
+        out: &mut Vec<u8>,
+    ) -> Result<Step<'a>, Refusal> {
+        let mut request = Request::new(message.kind());
+        let mut message = message;
+        let fid = match &mut message {
+            Message::Tread(asked) => {
+                let view = self.readable(asked.fid, asked.offset, asked.count, &mut request)?;
+                asked.count = asked.count.min(self.iounit());
+                Some(view)
+            }
+            Message::Twrite(asked) => {
+                let count = u64::try_from(asked.data.len()).unwrap_or(u64::MAX);
+                let (view, serial) = self.writable(asked.fid, asked.offset, count)?;
+                (request.fid, request.serial) = (asked.fid, serial);
+                Some(view)
+            }
+            Message::Treaddir(asked) => {
+                let view = self.readable(asked.fid, asked.offset, asked.count, &mut request)?;
+                asked.count = asked.count.min(self.iounit());
+                Some(view)
+            }
+            Message::Tflush(asked) => return self.flush(tag, asked, out),
+            Message::Tauth(asked) => {
+                self.enter(asked.afid, asked.uname)?;
+                request.makes = asked.afid;
+                None
+            }
+            Message::Tattach(asked) => {
+                if asked.afid != Fid::NOFID {
+                    self.known(asked.afid)?;
+                }
+                self.enter(asked.fid, asked.uname)?;
+                request.makes = asked.fid;
+                None
+            }
+            Message::Twalk(asked) => match self.walk(tag, asked, &mut request, out)? {
+                Some(view) => Some(view),
+                None => return Ok(Step::Done),
+            },
+            other => Some(self.other(other, &mut request)?),
+        };
+        self.tags.begin(tag, request);
+        Ok(Step::Ask(Ask { tag, message, fid }))
+    }
+
+    /// The fid of a Tread or Treaddir, if it may be read there.
+    #[inline]
+    fn readable(
+        &mut self,
+        fid: Fid,
+        offset: u64,
+        count: u32,
+        request: &mut Request,
+    ) -> Result<FidView, Refusal> {
+        let entry = self.known(fid)?;
+        if !reads(entry.view.open) {
+            return Err(Refusal::BAD_USE_OF_FID);
+        }
+        offset.checked_add(u64::from(count)).ok_or(Refusal::BAD_OFFSET)?;
+        (request.fid, request.serial) = (fid, entry.serial);
+        Ok(entry.view)
+    }
+
+    /// The fid of a Twrite and its serial, if it may be written there.
+    #[inline]
+    pub(super) fn writable(
+        &mut self,
+        fid: Fid,
+        offset: u64,
+        count: u64,
+    ) -> Result<(FidView, u64), Refusal> {
+        let entry = self.known(fid)?;
+        if !writes(entry.view.open) {
+            return Err(Refusal::BAD_USE_OF_FID);
+        }
+        offset.checked_add(count).ok_or(Refusal::BAD_OFFSET)?;
+        Ok((entry.view, entry.serial))
+    }
+
+    /// walk(5). None: answered here.
+    fn walk(
+        &mut self,
+        tag: Tag,
+        asked: &Twalk<'_>,
+        request: &mut Request,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<FidView>, Refusal> {
+        let Entry { view, serial, held, .. } = *self.known(asked.fid)?;
+        if view.open.is_some() && !asked.wname.is_empty() {
+            return Err(Refusal::CLONE_OPEN_FID);
+        }
+        if asked.wname.iter().any(|name| matches!(*name, "" | ".") || name.contains('/')) {
+            return Err(Refusal::BAD_NAME);
+        }
+        (request.fid, request.serial) = (asked.fid, serial);
+        // At most 16, as the list is.
+        request.names = u8::try_from(asked.wname.len()).unwrap_or(16);
+        if asked.newfid != asked.fid {
+            self.promise(asked.newfid, view.walked, view.root, view.attach)?;
+            request.makes = asked.newfid;
+        } else if view.open.is_some() || held {
+            return Err(Refusal::BAD_USE_OF_FID);
+        } else if !asked.wname.is_empty() {
+            self.known(asked.fid)?.held = true;
+            request.holds = true;
+        }
+        if !asked.wname.is_empty() {
+            return Ok(Some(view));
+        }
+        if let Some(made) = self.fids.entry(request.makes) {
+            made.promised = false;
+        }
+        self.send(tag, &Message::Rwalk(Rwalk { wqid: Qids::default() }), out);
+        Ok(None)
+    }
+
+    /// Everything that is about one fid, with or without others beside it.
+    fn other(&mut self, message: &Message<'_>, request: &mut Request) -> Result<FidView, Refusal> {
+        let (fid, beside) = subject(message);
+        if let Some(beside) = beside {
+            self.known(beside)?;
+        }
+        let entry = self.known(fid)?;
+        let view = entry.view;
+        (request.fid, request.serial) = (fid, entry.serial);
+        if let Some(mode) = opens(message) {
+            if view.open.is_some() || entry.held {
+                return Err(Refusal::BAD_USE_OF_FID);
+            }
+            entry.held = true;
+            (request.holds, request.mode) = (true, mode);
+        }
+        if let Message::Txattrwalk(asked) = message {
+            self.promise(asked.newfid, view.walked, view.root, view.attach)?;
+            request.makes = asked.newfid;
+        }
+        if matches!(message.kind(), Tclunk::KIND | Tremove::KIND) {
+            self.drop_fid(fid);
+        }
+        Ok(view)
+    }
+
+    /// Promises the fid of an attach by that name.
+    fn enter(&mut self, fid: Fid, uname: &str) -> Result<(), Refusal> {
+        self.vacant(fid)?;
+        let attach = self.attaches.add(uname);
+        self.put_promise(fid, Qid::default(), Qid::default(), attach);
+        Ok(())
+    }
+
+    /// Takes a number for a fid that a request in flight will make.
+    fn promise(
+        &mut self,
+        fid: Fid,
+        walked: Qid,
+        root: Qid,
+        attach: AttachId,
+    ) -> Result<(), Refusal> {
+        self.vacant(fid)?;
+        self.attaches.hold(attach);
+        self.put_promise(fid, walked, root, attach);
+        Ok(())
+    }
+
+    fn vacant(&mut self, fid: Fid) -> Result<(), Refusal> {
+        if fid == Fid::NOFID || self.fids.entry(fid).is_some() {
+            return Err(Refusal::DUPLICATE_FID);
+        }
+        if self.fids.len() >= self.config.max_fids {
+            return Err(Refusal::TOO_MANY_FIDS);
+        }
+        Ok(())
+    }
+
+    fn put_promise(&mut self, fid: Fid, walked: Qid, root: Qid, attach: AttachId) {
+        let serial = self.next_serial();
+        let view = FidView { fid, walked, open: None, root, attach };
+        self.fids.put(Entry { view, serial, promised: true, held: false });
+    }
+
+    #[inline]
+    fn known(&mut self, fid: Fid) -> Result<&mut Entry, Refusal> {
+        self.fids.get(fid).ok_or(Refusal::UNKNOWN_FID)
+    }
+
+    pub(super) fn drop_fid(&mut self, fid: Fid) {
+        if let Some(gone) = self.fids.remove(fid) {
+            self.attaches.drop(gone.view.attach);
+        }
+    }
+}
+
+/// The mode of a message that opens its fid.
+fn opens(message: &Message<'_>) -> Option<u8> {
+    match message {
+        Message::Topen(Topen { mode, .. }) | Message::Tcreate(Tcreate { mode, .. }) => Some(*mode),
+        // open(2)'s access modes are OREAD, OWRITE and ORDWR.
+        Message::Tlopen(Tlopen { flags, .. }) | Message::Tlcreate(Tlcreate { flags, .. }) => {
+            Some(flags.to_le_bytes()[0])
+        }
+        Message::Txattrcreate(Txattrcreate { .. }) => Some(1),
+        _ => None,
+    }
+}
+
+/// The fid that a message is about, and the one it names beside it.
+fn subject(message: &Message<'_>) -> (Fid, Option<Fid>) {
+    match message {
+        Message::Topen(m) => (m.fid, None),
+        Message::Tcreate(m) => (m.fid, None),
+        Message::Tclunk(m) => (m.fid, None),
+        Message::Tremove(m) => (m.fid, None),
+        Message::Tstat(m) => (m.fid, None),
+        Message::Twstat(m) => (m.fid, None),
+        Message::Tstatfs(m) => (m.fid, None),
+        Message::Tlopen(m) => (m.fid, None),
+        Message::Tlcreate(m) => (m.fid, None),
+        Message::Tsymlink(m) => (m.fid, None),
+        Message::Tmknod(m) => (m.dfid, None),
+        Message::Trename(m) => (m.fid, Some(m.dfid)),
+        Message::Treadlink(m) => (m.fid, None),
+        Message::Tgetattr(m) => (m.fid, None),
+        Message::Tsetattr(m) => (m.fid, None),
+        Message::Txattrwalk(m) => (m.fid, None),
+        Message::Txattrcreate(m) => (m.fid, None),
+        Message::Tfsync(m) => (m.fid, None),
+        Message::Tlock(m) => (m.fid, None),
+        Message::Tgetlock(m) => (m.fid, None),
+        Message::Tlink(m) => (m.fid, Some(m.dfid)),
+        Message::Tmkdir(m) => (m.dfid, None),
+        Message::Trenameat(m) => (m.olddirfid, Some(m.newdirfid)),
+        Message::Tunlinkat(m) => (m.dirfd, None),
+        // The rest is dealt with before, or is no request.
+        _ => (Fid::NOFID, None),
+    }
+}
