@@ -59,6 +59,9 @@ class Scripted:
     def dial(self, netdir: tuple[str, ...], clone: tuple[str, ...], remote: str, /) -> int:
         raise NotImplementedError
 
+    def listen(self, conversation: tuple[str, ...], /) -> int:
+        raise NotImplementedError
+
     def pump(self, ctl: int, data: int, fd: int, /) -> int:
         raise NotImplementedError
 

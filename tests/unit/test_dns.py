@@ -93,7 +93,7 @@ def test_a_literal_of_the_hosts_file_is_found_and_kept(monkeypatch: pytest.Monke
 
         monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo)
         both = (system.addresses("h", socket.AF_INET), system.addresses("H", socket.AF_INET))
-        assert await asyncio.gather(*both) == [["10.0.0.1"], ["10.0.0.1"]]
+        assert list(await asyncio.gather(*both)) == [["10.0.0.1"], ["10.0.0.1"]]
         assert asked == 1, "the same question at the same time is asked once"
         now = resolvers.ADDRESS_TTL_S - 1
         await system.addresses("h", socket.AF_INET)

@@ -8,6 +8,7 @@ swallowed. Reply codes come from the words of the gateway's refusal.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import enum
 import socket
 from typing import TYPE_CHECKING, Final
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from netrelay.client.session import Session
 
 HANDSHAKE_S = 10.0
+FAREWELL_S = 1.0
 VERSION = 5
 NO_AUTH = 0
 NO_METHOD = 0xFF
@@ -94,7 +96,7 @@ class Socks:
             async with asyncio.timeout(self._handshake_s):
                 wanted = await _handshake(call)
         except Refused as refused:
-            await loop.sock_sendall(call, refused.reply)
+            await _farewell(call, refused.reply)
             return
         except (EOFError, TimeoutError):
             return
@@ -138,6 +140,20 @@ async def _handshake(call: socket.socket) -> Dial:
     if command != CONNECT:
         raise Refused(reply(BAD_COMMAND))
     return Dial("tcp", host, str(port))
+
+
+async def _farewell(call: socket.socket, last: bytes) -> None:
+    """Send the last words and wait a little for the client's end.
+
+    Closing with unread bytes would reset the connection, and the client might never see them.
+    """
+    loop = asyncio.get_running_loop()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(FAREWELL_S):
+            await loop.sock_sendall(call, last)
+            call.shutdown(socket.SHUT_WR)
+            while await loop.sock_recv(call, 4096):
+                pass
 
 
 async def _address(call: socket.socket, kind: int) -> str:
