@@ -22,16 +22,23 @@ sys.exit(main())
 
 
 def main() -> None:
-    """Write a path file, the package's name card and the command into the environment."""
+    """Write a path file, the command and the package's name card into the environment."""
     root = Path(__file__).resolve().parent.parent
     packages = Path(sysconfig.get_path("purelib"))
-    (packages / "netrelay.pth").write_text(f"{root / 'python'}\n")
     version = tomllib.loads((root / "Cargo.toml").read_text())["workspace"]["package"]["version"]
+    command = Path(sysconfig.get_path("scripts"), "netrelay")
     card = packages / f"netrelay-{version}.dist-info"
     card.mkdir(exist_ok=True)
-    (card / "METADATA").write_text(f"Metadata-Version: 2.1\nName: netrelay\nVersion: {version}\n")
-    command = Path(sysconfig.get_path("scripts"), "netrelay")
-    command.write_text(SCRIPT.format(python=sys.executable))
+    written = {
+        packages / "netrelay.pth": f"{root / 'python'}\n",
+        command: SCRIPT.format(python=sys.executable),
+        card / "METADATA": f"Metadata-Version: 2.1\nName: netrelay\nVersion: {version}\n",
+        # pip takes away what is listed here when the built package comes in its place.
+        card / "RECORD": "",
+    }
+    written[card / "RECORD"] = "".join(f"{path},,\n" for path in written)
+    for path, text in written.items():
+        path.write_text(text)
     command.chmod(0o755)
 
 
