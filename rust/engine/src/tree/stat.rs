@@ -1,0 +1,176 @@
+//! What a file says of itself: stat(5), and getattr of 9P2000.L (docs/tree.md, section 3).
+//!
+//! A [`Description`] owns its strings, because a conversation may change hands while the reply is
+//! being packed. A fid that is open is described by the qid it was opened as: an opened clone is the
+//! ctl it became.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use netrelay_proto::ids::{NONUNAME, Qid};
+use netrelay_proto::message::{Rgetattr, Stat};
+
+use super::qid::{File, Node};
+use super::{Facts, NETWORK};
+
+/// A file's stat record, owned.
+#[derive(Clone, Debug)]
+pub(crate) struct Description {
+    qid: Qid,
+    mode: u32,
+    started: u32,
+    length: u64,
+    name: Cow<'static, str>,
+    owner: Arc<str>,
+    host_owner: Arc<str>,
+}
+
+impl Description {
+    /// Describes `node` as it is now.
+    pub(crate) fn of(node: Node, facts: &dyn Facts) -> Self {
+        let (owner, mode) = match node {
+            Node::Conversation(protocol, number) => (facts.standing(protocol, number).owner, 0o555),
+            Node::File(protocol, number, file) => {
+                let standing = facts.standing(protocol, number);
+                (standing.owner, file_mode(file, standing.mode))
+            }
+            Node::Root | Node::Net | Node::Protocol(_) => (NETWORK.into(), 0o555),
+            Node::Stats(_) => (NETWORK.into(), 0o444),
+            Node::Ndb | Node::Log | Node::Cs | Node::Dns | Node::Clone(_) => {
+                (NETWORK.into(), 0o666)
+            }
+        };
+        Self {
+            qid: node.qid(facts),
+            mode: if node.directory() { DMDIR | mode } else { mode },
+            started: facts.started(),
+            length: if node == Node::Ndb { facts.ndb().0 } else { 0 },
+            name: node.name(),
+            owner,
+            host_owner: facts.host_owner().into(),
+        }
+    }
+
+    /// The stat record. The numbers of 9P2000.u are all "none": users have names here.
+    pub(crate) fn stat(&self) -> Stat<'_> {
+        Stat {
+            kind: DEVICE,
+            dev: 0,
+            qid: self.qid,
+            mode: self.mode,
+            atime: self.started,
+            mtime: self.started,
+            length: self.length,
+            name: &self.name,
+            uid: &self.owner,
+            gid: &self.host_owner,
+            muid: &self.owner,
+            extension: "",
+            n_uid: NONUNAME,
+            n_gid: NONUNAME,
+            n_muid: NONUNAME,
+        }
+    }
+
+    /// The attributes, which are always the basic ones whatever was asked for.
+    pub(crate) fn attributes(&self) -> Rgetattr {
+        let kind = if self.mode & DMDIR == 0 { S_IFREG } else { S_IFDIR };
+        let started = u64::from(self.started);
+        Rgetattr {
+            valid: GETATTR_BASIC,
+            qid: self.qid,
+            mode: kind | self.mode & 0o777,
+            uid: NOBODY,
+            gid: NOBODY,
+            nlink: 1,
+            rdev: 0,
+            size: self.length,
+            blksize: 4096,
+            blocks: 0,
+            atime_sec: started,
+            atime_nsec: 0,
+            mtime_sec: started,
+            mtime_nsec: 0,
+            ctime_sec: started,
+            ctime_nsec: 0,
+            btime_sec: 0,
+            btime_nsec: 0,
+            generation: 0,
+            data_version: 0,
+        }
+    }
+}
+
+fn file_mode(file: File, conversation: u32) -> u32 {
+    match file {
+        File::Ctl | File::Data | File::Err | File::Listen => conversation,
+        File::Local | File::Remote | File::Status => 0o444,
+    }
+}
+
+/// A directory's bit in a mode (stat(5)).
+const DMDIR: u32 = 0x8000_0000;
+/// The device letter of ip(3), `I`.
+const DEVICE: u16 = 73;
+/// `P9_GETATTR_BASIC`: what stat(2) needs.
+const GETATTR_BASIC: u64 = 0x7ff;
+const S_IFDIR: u32 = 0o040_000;
+const S_IFREG: u32 = 0o100_000;
+/// Linux's overflow uid: owners are names, and names have no numbers here.
+const NOBODY: u32 = 65_534;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::fixture::World;
+    use crate::tree::qid::Protocol;
+
+    const TCP: Protocol = Protocol::Tcp;
+
+    #[test]
+    fn modes_and_owners_are_those_of_the_page() {
+        let mut world = World::with(2, 0o640);
+        world.ndb = (17, 3);
+        let table = [
+            (Node::Root, "/", DMDIR | 0o555, "network"),
+            (Node::Net, "net", DMDIR | 0o555, "network"),
+            (Node::Protocol(TCP), "tcp", DMDIR | 0o555, "network"),
+            (Node::Ndb, "ndb", 0o666, "network"),
+            (Node::Log, "log", 0o666, "network"),
+            (Node::Clone(TCP), "clone", 0o666, "network"),
+            (Node::Cs, "cs", 0o666, "network"),
+            (Node::Dns, "dns", 0o666, "network"),
+            (Node::Stats(TCP), "stats", 0o444, "network"),
+            (Node::Conversation(TCP, 0), "0", DMDIR | 0o555, "glenda"),
+            (Node::File(TCP, 0, File::Ctl), "ctl", 0o640, "glenda"),
+            (Node::File(TCP, 0, File::Data), "data", 0o640, "glenda"),
+            (Node::File(TCP, 0, File::Err), "err", 0o640, "glenda"),
+            (Node::File(TCP, 0, File::Listen), "listen", 0o640, "glenda"),
+            (Node::File(TCP, 0, File::Local), "local", 0o444, "glenda"),
+            (Node::File(TCP, 0, File::Remote), "remote", 0o444, "glenda"),
+            (Node::File(TCP, 0, File::Status), "status", 0o444, "glenda"),
+            (Node::Conversation(TCP, 1), "1", DMDIR | 0o555, "network"),
+            (Node::File(TCP, 1, File::Ctl), "ctl", 0o660, "network"),
+        ];
+        for (node, name, mode, owner) in table {
+            let description = Description::of(node, &world);
+            let stat = description.stat();
+            assert_eq!((stat.name, stat.mode, stat.uid), (name, mode, owner), "{node:?}");
+            assert_eq!((stat.gid, stat.muid, stat.kind, stat.dev), ("gate", owner, 73, 0));
+            assert_eq!((stat.atime, stat.mtime, stat.qid), (1000, 1000, node.qid(&world)));
+            assert_eq!(stat.length, if node == Node::Ndb { 17 } else { 0 });
+        }
+    }
+
+    #[test]
+    fn attributes_say_what_the_record_says() {
+        let mut world = World::with(1, 0o600);
+        world.ndb = (17, 3);
+        let ctl = Description::of(Node::File(TCP, 0, File::Ctl), &world).attributes();
+        assert_eq!((ctl.mode, ctl.valid, ctl.size), (0o100_600, 0x7ff, 0));
+        let net = Description::of(Node::Net, &world).attributes();
+        assert_eq!((net.mode, net.uid, net.mtime_sec), (0o040_555, 65_534, 1000));
+        let ndb = Description::of(Node::Ndb, &world).attributes();
+        assert_eq!((ndb.size, ndb.qid.vers), (17, 3));
+    }
+}
