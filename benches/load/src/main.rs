@@ -5,6 +5,12 @@
 //! differs. It is one program without threads, so that it takes the same share of the machine
 //! from whatever it measures. The first byte of a call tells the server what to do.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a load generator for our own loopback: a panic is a failed run, and its result is a line"
+)]
+
 mod server;
 mod session;
 mod sockets;

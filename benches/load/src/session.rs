@@ -43,7 +43,8 @@ impl Session {
         let mut body = MSIZE.to_le_bytes().to_vec();
         string(&mut body, version);
         let reply = session.rpc(&frame(100, u16::MAX, &body))?;
-        session.msize = reply.get(7..11).map_or(0, |b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        session.msize =
+            reply.get(7..11).map_or(0, |b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
         let mut body = [ROOT.to_le_bytes(), NOFID.to_le_bytes()].concat();
         string(&mut body, "root");
         string(&mut body, aname);

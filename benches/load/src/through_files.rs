@@ -15,8 +15,8 @@ use mio::{Events, Interest, Poll, Token};
 use crate::{
     ECHO, PING, Report, SINK, SOURCE, median_us,
     session::{
-        RERROR, ROOT, RREAD, RREAD_HEAD, RWRITE, Session, TWRITE_HEAD, clunk, not_ready, read, walk,
-        write, write_head,
+        RERROR, ROOT, RREAD, RREAD_HEAD, RWRITE, Session, TWRITE_HEAD, clunk, not_ready, read,
+        walk, write, write_head,
     },
 };
 
@@ -144,15 +144,15 @@ impl Pump {
 
     fn ping_pong(mut self, time: Duration) -> io::Result<Report> {
         let ping = [7; PING];
-        let round = |number: usize, size: usize, out: &mut VecDeque<u8>| {
+        let round = |number: usize, out: &mut VecDeque<u8>| {
             out.extend(write(tag_of(2 * number), fid_of(number), &ping));
-            out.extend(read(tag_of(2 * number + 1), fid_of(number), size as u32));
+            out.extend(read(tag_of(2 * number + 1), fid_of(number), count_of(PING)));
         };
         let mut sent = vec![Instant::now(); self.streams];
         let mut left = vec![PING; self.streams];
         let mut took = Vec::new();
         for number in 0..self.streams {
-            round(number, PING, &mut self.out);
+            round(number, &mut self.out);
         }
         let begun = Instant::now();
         while begun.elapsed() < time {
@@ -164,13 +164,13 @@ impl Pump {
                     _ => return Err(ErrorKind::UnexpectedEof.into()),
                 }
                 if left[number] > 0 {
-                    pump.out.extend(read(tag, fid_of(number), left[number] as u32));
+                    pump.out.extend(read(tag, fid_of(number), count_of(left[number])));
                     return Ok(());
                 }
                 took.push(u32::try_from(sent[number].elapsed().as_nanos()).unwrap_or(u32::MAX));
                 left[number] = PING;
                 sent[number] = Instant::now();
-                round(number, PING, &mut pump.out);
+                round(number, &mut pump.out);
                 Ok(())
             })?;
         }
@@ -239,6 +239,10 @@ fn fid_of(number: usize) -> u32 {
     u32::try_from(2 * number + 2).unwrap_or(u32::MAX)
 }
 
+fn count_of(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}
+
 fn tag_of(number: usize) -> u16 {
     u16::try_from(number).unwrap_or(u16::MAX)
 }
@@ -248,7 +252,8 @@ fn dials(gateway: &str, to: &str, count: usize, time: Duration) -> io::Result<Re
     let begun = Instant::now();
     let callers: Vec<_> = (0..count)
         .map(|_| {
-            let (gateway, connect) = (gateway.to_owned(), format!("connect {}", to.replace(':', "!")));
+            let (gateway, connect) =
+                (gateway.to_owned(), format!("connect {}", to.replace(':', "!")));
             thread::spawn(move || -> io::Result<Vec<u32>> {
                 let mut session = Session::open(&gateway, false, "")?;
                 let (data, ctl) = (2, 3);
