@@ -11,8 +11,7 @@
 //! asked before.
 
 use netrelay_proto::dialect::Dialect;
-use netrelay_proto::ids::mode::{ORDWR, OREAD};
-use netrelay_proto::ids::{Fid, Tag};
+use netrelay_proto::ids::{Fid, ORDWR, OREAD, Tag};
 use netrelay_proto::message::{Message, Names, Tlopen, Topen, Tread, Twalk, Twrite};
 
 use super::calls::Purpose;
