@@ -41,7 +41,7 @@ class Session:
         self._net: tuple[str, ...] | None = None
 
     async def open(self, path: str, mode: str | int = "r") -> File:
-        """Walk to a file for I/O; `mode` is `r`, `w`, `r+`, `w+`, or a number of open(5).
+        """Walk to a file and make it ready; `mode` is `r`, `w`, `r+`, `w+`, or a mode bit set.
 
         Blocks as long as the file does (`listen` waits for a call). Errors: `NetError`.
         """
