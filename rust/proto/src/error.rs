@@ -90,12 +90,14 @@ impl fmt::Display for DecodeError {
     }
 }
 
-/// The other side speaks 9P but breaks its rules. The session is over.
+/// The other side speaks 9P but breaks its rules, or speaks none. The session is over.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum PeerError {
     /// A reply with a tag that nothing waits on.
     NoRequest {
+        /// What came.
+        reply: &'static str,
         /// That tag.
         tag: u16,
     },
@@ -106,13 +108,12 @@ pub enum PeerError {
         /// What it claims to answer.
         request: &'static str,
     },
+    /// A reply before the version is agreed.
+    BeforeVersion(&'static str),
     /// An Rversion that raises msize, or lowers it below use.
-    BadMsize {
-        /// What it says.
-        msize: u32,
-    },
+    BadMsize(u32),
     /// An Rversion that names a version not offered.
-    BadVersion,
+    BadVersion(String),
     /// The server refused to agree on a version, and this is why.
     VersionRefused(String),
     /// What came is no 9P.
@@ -122,10 +123,13 @@ pub enum PeerError {
 impl fmt::Display for PeerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoRequest { tag } => write!(f, "reply to no request, tag {tag}"),
-            Self::WrongReply { reply, request } => write!(f, "{reply} in reply to {request}"),
-            Self::BadMsize { msize } => write!(f, "Rversion with msize {msize}"),
-            Self::BadVersion => f.write_str("Rversion with a version not offered"),
+            Self::NoRequest { reply, tag } => {
+                write!(f, "{reply} for tag {tag}, which is not in flight")
+            }
+            Self::WrongReply { reply, request } => write!(f, "{reply} answers {request}"),
+            Self::BeforeVersion(reply) => write!(f, "{reply} before Rversion"),
+            Self::BadMsize(msize) => write!(f, "nonsense value of msize: {msize}"),
+            Self::BadVersion(version) => write!(f, "version {version} was not offered"),
             Self::VersionRefused(why) => write!(f, "version refused: {why}"),
             Self::Decode(error) => error.fmt(f),
         }
@@ -159,10 +163,17 @@ pub enum UsageError {
         /// The tag of the request.
         tag: u16,
     },
+    /// An Rwalk that does not fit its Twalk.
+    WrongQids {
+        /// Qids it has.
+        qids: usize,
+        /// Names that were asked for.
+        names: u8,
+    },
+    /// A message that is no request, or one with a call of its own.
+    NoRequest(&'static str),
     /// A message that can't be sent.
     TooBig(FrameTooBig),
-    /// A message that the dialect lacks.
-    NotInDialect(&'static str),
     /// Every tag is in use.
     NoTag,
     /// A request before the version is agreed.
@@ -179,14 +190,17 @@ pub enum UsageError {
 impl fmt::Display for UsageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotInFlight { tag } => write!(f, "no request with tag {tag} is in flight"),
+            Self::NotInFlight { tag } => write!(f, "tag {tag} is not in flight"),
             Self::WrongReply { reply, request } => write!(f, "{reply} does not answer {request}"),
-            Self::NotFlushed { tag } => write!(f, "no flush asks for tag {tag}"),
+            Self::NotFlushed { tag } => write!(f, "nobody flushes tag {tag}"),
+            Self::WrongQids { qids, names } => write!(f, "{qids} qids for {names} names"),
+            Self::NoRequest(name) => write!(f, "{name} is not for request()"),
             Self::TooBig(error) => error.fmt(f),
-            Self::NotInDialect(name) => write!(f, "the dialect has no {name}"),
             Self::NoTag => f.write_str("no tag is free"),
-            Self::NoVersion => f.write_str("no version is agreed"),
-            Self::Text { place, expected } => write!(f, "expected {expected} at {place}"),
+            Self::NoVersion => f.write_str("no version agreed yet"),
+            Self::Text { place, expected } => {
+                write!(f, "column {}: {expected} expected", place + 1)
+            }
         }
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! It does not decide what a file is or does: [`server::Server`] asks, and someone else answers.
 
-//pub mod client;
+pub mod client;
 mod cursor;
 pub mod deframe;
 pub mod dialect;
@@ -18,4 +18,4 @@ pub mod ids;
 pub mod message;
 pub mod server;
 mod tags;
-//pub mod text;
+pub mod text;

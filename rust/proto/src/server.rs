@@ -12,7 +12,7 @@ mod answers;
 mod requests;
 
 use crate::dialect::{Dialect, VERSIONS, WINDOWED, negotiate};
-use crate::error::{DecodeError, Reason, Refusal, UsageError};
+use crate::error::{DecodeError, Reason, Refusal};
 pub use crate::fids::{AttachId, FidView};
 use crate::fids::{Attaches, Fids};
 use crate::ids::{FIRST_MSIZE, Fid, IOHDRSZ, MAX_MSIZE, MIN_MSIZE, Qid, Tag};

@@ -99,12 +99,12 @@ macro_rules! union {
             /// The type on the wire.
             #[inline]
             pub fn kind(&self) -> u8 {
-                match self { $(Self::$name(_) => <$name>::KIND,)* }
+                match self { $(Self::$name(_) => <$name $(<$lt>)?>::KIND,)* }
             }
 
             /// The name in the manual.
             pub fn name(&self) -> &'static str {
-                match self { $(Self::$name(_) => <$name>::NAME,)* }
+                match self { $(Self::$name(_) => <$name $(<$lt>)?>::NAME,)* }
             }
 
             /// Hands the fields to `sink` in wire order.
@@ -123,7 +123,7 @@ macro_rules! union {
             #[inline]
             pub fn read<S: Source<'a>>(kind: u8, source: &mut S) -> Result<Option<Self>, S::Error> {
                 Ok(Some(match kind {
-                    $(<$name>::KIND => Self::$name(Body::read(source)?),)*
+                    $(<messages!(@on 'static $name $(<$lt>)?)>::KIND => Self::$name(Body::read(source)?),)*
                     _ => return Ok(None),
                 }))
             }
@@ -134,12 +134,12 @@ macro_rules! union {
         })*
 
         /// Every message there is: type and name, in the order of the tables.
-        pub const ALL: &[(u8, &str)] = &[$((<$name>::KIND, <$name>::NAME),)*];
+        pub const ALL: &[(u8, &str)] = &[$((<messages!(@on 'static $name $(<$lt>)?)>::KIND, <messages!(@on 'static $name $(<$lt>)?)>::NAME),)*];
 
         /// The name of a message type, `frame` for none.
         pub const fn name_of(kind: u8) -> &'static str {
             match kind {
-                $(<$name>::KIND => <$name>::NAME,)*
+                $(<messages!(@on 'static $name $(<$lt>)?)>::KIND => <messages!(@on 'static $name $(<$lt>)?)>::NAME,)*
                 _ => "frame",
             }
         }

@@ -1,6 +1,6 @@
 //! What a file says of itself: stat(5).
 
-use super::messages;
+use super::{Sink, Source, messages};
 use crate::ids::{Fid, NONUNAME, Qid};
 
 /// A stat record; `extension` and the numbers are on the wire in 9P2000.u only.
@@ -55,4 +55,52 @@ messages! {
     126 Twstat<'a> { fid: Fid, stat: Stat<'a>, }
     /// Changed.
     127 Rwstat {}
+}
+
+impl<'a> Stat<'a> {
+    /// Hands the record's fields to `sink` in wire order, those of 9P2000.u too.
+    ///
+    /// # Errors
+    /// The sink's.
+    pub fn write_fields<S: Sink>(&self, sink: &mut S) -> Result<(), S::Error> {
+        sink.u16("type", self.kind)?;
+        sink.u32("dev", self.dev)?;
+        sink.qid("qid", self.qid)?;
+        sink.u32("mode", self.mode)?;
+        sink.u32("atime", self.atime)?;
+        sink.u32("mtime", self.mtime)?;
+        sink.u64("length", self.length)?;
+        sink.text("name", self.name)?;
+        sink.text("uid", self.uid)?;
+        sink.text("gid", self.gid)?;
+        sink.text("muid", self.muid)?;
+        sink.text("extension", self.extension)?;
+        sink.u32("n_uid", self.n_uid)?;
+        sink.u32("n_gid", self.n_gid)?;
+        sink.u32("n_muid", self.n_muid)
+    }
+
+    /// The record with the fields that `source` gives.
+    ///
+    /// # Errors
+    /// The source's.
+    pub fn read_fields<S: Source<'a>>(source: &mut S) -> Result<Self, S::Error> {
+        Ok(Self {
+            kind: source.u16("type")?,
+            dev: source.u32("dev")?,
+            qid: source.qid("qid")?,
+            mode: source.u32("mode")?,
+            atime: source.u32("atime")?,
+            mtime: source.u32("mtime")?,
+            length: source.u64("length")?,
+            name: source.text("name")?,
+            uid: source.text("uid")?,
+            gid: source.text("gid")?,
+            muid: source.text("muid")?,
+            extension: source.text("extension")?,
+            n_uid: source.u32("n_uid")?,
+            n_gid: source.u32("n_gid")?,
+            n_muid: source.u32("n_muid")?,
+        })
+    }
 }

@@ -113,7 +113,8 @@ impl Server {
             Message::Rwalk(Rwalk { wqid })
                 if wqid.is_empty() || wqid.len() > usize::from(request.names) =>
             {
-                return Err(wrong);
+                let (qids, names) = (wqid.len(), request.names);
+                return Err(UsageError::WrongQids { qids, names });
             }
             Message::Ropen(reply) => Message::Ropen(Ropen { iounit, ..reply }),
             Message::Rcreate(reply) => Message::Rcreate(Rcreate { iounit, ..reply }),
