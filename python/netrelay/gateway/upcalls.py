@@ -63,5 +63,5 @@ class Upcalls:
             self._core.answer(upcall.id, replies, None, 0)
 
     def _refuse(self, upcall: Upcall, text: str) -> None:
-        text = f"{upcall.kind}: {text}"
+        # The core puts the file's name before it, as it does with its own refusals.
         self._core.answer(upcall.id, None, text, errno_of(text))
