@@ -4,7 +4,7 @@
 //! under its lock and with [`permits`]. A refusal says `permission denied` and nothing of why.
 
 use netrelay_proto::error::Refusal;
-use netrelay_proto::ids::{OEXEC, ORCLOSE, ORDWR, OREAD, OTRUNC, OWRITE};
+use netrelay_proto::ids::mode::{OEXEC, ORCLOSE, ORDWR, OREAD, OTRUNC, OWRITE};
 
 use super::qid::{File, Node};
 use super::{Facts, Standing};

@@ -1,0 +1,271 @@
+//! The grammar of ctl: one command a write (ip(3); docs/tree.md, section 5).
+//!
+//! Parsing knows no state: a command that does not parse is refused for that, whatever the
+//! conversation does at the time, and one that parses may still come at the wrong time, which its
+//! conversation says.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use netrelay_proto::error::Refusal;
+
+use super::address::{Local, Remote};
+
+/// A command that parsed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Command {
+    /// Place a call; needs Idle.
+    Connect {
+        /// Where to.
+        remote: Remote,
+        /// From where, if said.
+        local: Option<Local>,
+    },
+    /// Take calls; needs Idle.
+    Announce(Local),
+    /// Choose the local end of a later connect; needs Idle.
+    Bind(Local),
+    /// Reset.
+    Hangup,
+    /// End both directions behind what is written.
+    Close,
+    /// End the direction to the other end behind what is written.
+    ShutdownWrite,
+    /// Probe the other end after so long a silence; needs Connected.
+    Keepalive(Duration),
+    /// Hops that packets may take.
+    Ttl(u8),
+    /// The type of service of packets.
+    Tos(u8),
+    /// What ICMP says does not end the call: true of TCP here without asking.
+    IgnoreAdvice,
+}
+
+impl Command {
+    /// The command in one write to ctl. Words beyond those a command takes are ignored by
+    /// `hangup`, `close`, `keepalive`, `ttl`, `tos` and `ignoreadvice`.
+    ///
+    /// # Errors
+    /// The texts of docs/tree.md, section 5.
+    pub(crate) fn parse(text: &[u8]) -> Result<Self, Refusal> {
+        // What is no UTF-8 is no word of ours; its replacement is none either.
+        let text = String::from_utf8_lossy(text);
+        let words = words(&text);
+        let (verb, arguments) = words.split_first().ok_or(Refusal::SHORT_CONTROL)?;
+        match verb.as_ref() {
+            "connect" => connect(arguments),
+            "announce" => announce(arguments),
+            "bind" => match arguments {
+                [local] => Local::parse(local).map(Self::Bind),
+                _ => Err(Refusal::BAD_ARGS_TO_BIND),
+            },
+            "hangup" => Ok(Self::Hangup),
+            "close" => Ok(Self::Close),
+            "shutdown" => match arguments {
+                [direction] if direction == "write" => Ok(Self::ShutdownWrite),
+                _ => Err(Refusal::BAD_ARGS_TO_SHUTDOWN),
+            },
+            "keepalive" => match number(arguments, DEFAULT_KEEPALIVE, u32::MAX) {
+                None | Some(0) => Err(Refusal::BAD_ARGS_TO_KEEPALIVE),
+                Some(ms) => Ok(Self::Keepalive(Duration::from_millis(ms.into()))),
+            },
+            "ttl" => byte(arguments, DEFAULT_TTL).map(Self::Ttl).ok_or(Refusal::BAD_ARGS_TO_TTL),
+            "tos" => byte(arguments, 0).map(Self::Tos).ok_or(Refusal::BAD_ARGS_TO_TOS),
+            "ignoreadvice" => Ok(Self::IgnoreAdvice),
+            _ => Err(Refusal::UNKNOWN_CONTROL),
+        }
+    }
+}
+
+/// Splits a control message at spaces, tabs, newlines and carriage returns. `'` quotes, anywhere in
+/// a word; `''` within quotes is a quote, and quotes left open end with the text.
+pub(crate) fn words(text: &str) -> Vec<Cow<'_, str>> {
+    let mut words = Vec::new();
+    let mut rest = text.trim_start_matches(SPACE);
+    while !rest.is_empty() {
+        let (word, left) = word(rest);
+        words.push(word);
+        rest = left.trim_start_matches(SPACE);
+    }
+    words
+}
+
+/// The first word of a text that begins with one, and what is behind it.
+fn word(text: &str) -> (Cow<'_, str>, &str) {
+    let end = text.find(SPACE).unwrap_or(text.len());
+    let (plain, rest) = text.split_at(end);
+    if !plain.contains('\'') {
+        return (Cow::Borrowed(plain), rest);
+    }
+    let mut word = String::new();
+    let mut quoted = false;
+    let mut letters = text.char_indices().peekable();
+    while let Some((index, letter)) = letters.next() {
+        match letter {
+            '\'' if quoted && letters.peek().is_some_and(|(_, next)| *next == '\'') => {
+                letters.next();
+                word.push('\'');
+            }
+            '\'' => quoted = !quoted,
+            _ if !quoted && SPACE.contains(&letter) => {
+                return (Cow::Owned(word), text.get(index..).unwrap_or_default());
+            }
+            _ => word.push(letter),
+        }
+    }
+    (Cow::Owned(word), "")
+}
+
+fn connect(arguments: &[Cow<'_, str>]) -> Result<Command, Refusal> {
+    let (remote, local) = match arguments {
+        [remote] => (remote, None),
+        [remote, local] => (remote, Some(local)),
+        _ => return Err(Refusal::BAD_ARGS_TO_CONNECT),
+    };
+    let remote = Remote::parse(remote)?;
+    let local = local.map(|local| Local::parse(local)).transpose()?;
+    Ok(Command::Connect { remote, local })
+}
+
+fn announce(arguments: &[Cow<'_, str>]) -> Result<Command, Refusal> {
+    let [local] = arguments else {
+        return Err(Refusal::BAD_ARGS_TO_ANNOUNCE);
+    };
+    match Local::parse(local) {
+        Err(refusal) if refusal == Refusal::BAD_PORT && Local::every_port(local) => {
+            Err(Refusal::PERMISSION_DENIED)
+        }
+        parsed => parsed.map(Command::Announce),
+    }
+}
+
+/// The first argument as a number up to `most`, `default` when there is none.
+fn number(arguments: &[Cow<'_, str>], default: u32, most: u32) -> Option<u32> {
+    let Some(text) = arguments.first() else {
+        return Some(default);
+    };
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|number| digits && *number <= most)
+}
+
+fn byte(arguments: &[Cow<'_, str>], default: u8) -> Option<u8> {
+    number(arguments, default.into(), u8::MAX.into()).and_then(|number| number.try_into().ok())
+}
+
+const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
+/// The original's interval, in milliseconds.
+const DEFAULT_KEEPALIVE: u32 = 120_000;
+/// The original's.
+const DEFAULT_TTL: u8 = 255;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn socket(text: &str) -> Remote {
+        Remote { socket: text.parse().unwrap(), restricted: false }
+    }
+
+    #[test]
+    fn words_are_split_at_white_space_and_quoted() {
+        let table: [(&str, &[&str]); 12] = [
+            ("", &[]),
+            (" \t\r\n", &[]),
+            ("connect 1!2\n", &["connect", "1!2"]),
+            ("  a\tb\r\nc ", &["a", "b", "c"]),
+            ("'a b' c", &["a b", "c"]),
+            ("a'b c'd e", &["ab cd", "e"]),
+            ("'it''s'", &["it's"]),
+            ("''", &[""]),
+            ("'' x", &["", "x"]),
+            ("''''", &["'"]),
+            ("'open end", &["open end"]),
+            ("é'ü ß'", &["éü ß"]),
+        ];
+        for (text, expected) in table {
+            assert_eq!(words(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn commands_parse() {
+        let any = |port| Local { port, ..Local::default() };
+        let here = Local { address: Some("10.0.0.9".parse().unwrap()), ..any(0) };
+        let there = socket("10.0.0.1:564");
+        let table = [
+            ("connect 10.0.0.1!564", Command::Connect { remote: there, local: None }),
+            ("connect 10.0.0.1!564\n", Command::Connect { remote: there, local: None }),
+            ("'connect' '10.0.0.1!564'", Command::Connect { remote: there, local: None }),
+            ("connect 10.0.0.1!564 77", Command::Connect { remote: there, local: Some(any(77)) }),
+            (
+                "connect 10.0.0.1!564 10.0.0.9!0",
+                Command::Connect { remote: there, local: Some(here) },
+            ),
+            ("announce 564", Command::Announce(any(564))),
+            ("announce *!564", Command::Announce(any(564))),
+            ("announce 10.0.0.9!0", Command::Announce(here)),
+            ("bind 10.0.0.9!0", Command::Bind(here)),
+            ("hangup", Command::Hangup),
+            ("hangup now", Command::Hangup),
+            ("close", Command::Close),
+            ("shutdown write", Command::ShutdownWrite),
+            ("keepalive", Command::Keepalive(Duration::from_secs(120))),
+            ("keepalive 1", Command::Keepalive(Duration::from_millis(1))),
+            ("keepalive 5000 x", Command::Keepalive(Duration::from_secs(5))),
+            ("ttl", Command::Ttl(255)),
+            ("ttl 64", Command::Ttl(64)),
+            ("ttl 0", Command::Ttl(0)),
+            ("tos", Command::Tos(0)),
+            ("tos 255", Command::Tos(255)),
+            ("ignoreadvice", Command::IgnoreAdvice),
+        ];
+        for (text, command) in table {
+            assert_eq!(Command::parse(text.as_bytes()), Ok(command), "{text}");
+        }
+    }
+
+    #[test]
+    fn commands_that_do_not_parse_say_why() {
+        let table = [
+            ("", Refusal::SHORT_CONTROL),
+            (" \n", Refusal::SHORT_CONTROL),
+            ("frob", Refusal::UNKNOWN_CONTROL),
+            ("Connect 1.2.3.4!5", Refusal::UNKNOWN_CONTROL),
+            ("''", Refusal::UNKNOWN_CONTROL),
+            ("connect", Refusal::BAD_ARGS_TO_CONNECT),
+            ("connect 1.2.3.4!5 6 7", Refusal::BAD_ARGS_TO_CONNECT),
+            ("connect 1.2.3.4", Refusal::MALFORMED_ADDRESS),
+            ("connect x!1", Refusal::BAD_IP),
+            ("connect 1.2.3.4!http", Refusal::BAD_PORT),
+            ("connect 1.2.3.4!1 x!1", Refusal::BAD_IP),
+            ("connect 1.2.3.4!1 *", Refusal::BAD_PORT),
+            ("connect 1.2.3.4 x!1", Refusal::MALFORMED_ADDRESS),
+            ("announce", Refusal::BAD_ARGS_TO_ANNOUNCE),
+            ("announce 1 2", Refusal::BAD_ARGS_TO_ANNOUNCE),
+            ("announce *", Refusal::PERMISSION_DENIED),
+            ("announce *!*", Refusal::PERMISSION_DENIED),
+            ("announce 10.0.0.1!*", Refusal::PERMISSION_DENIED),
+            ("announce x!*", Refusal::BAD_IP),
+            ("announce 1.2.3.4!x", Refusal::BAD_PORT),
+            ("bind", Refusal::BAD_ARGS_TO_BIND),
+            ("bind 1 2", Refusal::BAD_ARGS_TO_BIND),
+            ("bind *", Refusal::BAD_PORT),
+            ("shutdown", Refusal::BAD_ARGS_TO_SHUTDOWN),
+            ("shutdown read", Refusal::BAD_ARGS_TO_SHUTDOWN),
+            ("shutdown write read", Refusal::BAD_ARGS_TO_SHUTDOWN),
+            ("keepalive x", Refusal::BAD_ARGS_TO_KEEPALIVE),
+            ("keepalive 0", Refusal::BAD_ARGS_TO_KEEPALIVE),
+            ("keepalive -1", Refusal::BAD_ARGS_TO_KEEPALIVE),
+            ("keepalive +1", Refusal::BAD_ARGS_TO_KEEPALIVE),
+            ("keepalive 4294967296", Refusal::BAD_ARGS_TO_KEEPALIVE),
+            ("ttl 256", Refusal::BAD_ARGS_TO_TTL),
+            ("ttl ''", Refusal::BAD_ARGS_TO_TTL),
+            ("tos 1.5", Refusal::BAD_ARGS_TO_TOS),
+        ];
+        for (text, refusal) in table {
+            assert_eq!(Command::parse(text.as_bytes()), Err(refusal), "{text}");
+        }
+        assert_eq!(Command::parse(b"\xff\xfe"), Err(Refusal::UNKNOWN_CONTROL));
+        assert_eq!(Command::parse(b"connect \xff!1"), Err(Refusal::BAD_IP));
+    }
+}
