@@ -107,7 +107,7 @@ CATALOGUE: Final[dict[str, tuple[str, int]]] = {
     "LOG_UNKNOWN": ("unknown ip control message", errno.EINVAL),
 }
 
-_NUMBERS: Final = {text: number for text, number in reversed(CATALOGUE.values())}
+_NUMBERS: Final = dict(reversed(CATALOGUE.values()))
 
 
 def errno_of(text: str) -> int:

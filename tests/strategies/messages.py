@@ -16,9 +16,34 @@ NOT_L = (107, 112, 113, 114, 115, 124, 125, 126, 127)
 BYTE_FIELDS = frozenset(("mode:Topen", "mode:Tcreate", "type:Tlock", "type:Tgetlock",
                          "type:Rgetlock", "status:Rlock"))  # fmt: skip
 LONG_FIELDS = frozenset(
-    """offset request_mask valid:Rgetattr nlink rdev size blksize blocks atime_sec atime_nsec
-    mtime_sec mtime_nsec ctime_sec ctime_nsec btime_sec btime_nsec gen data_version attr_size
-    start length bfree bavail files ffree fsid""".split()
+    [
+        "offset",
+        "request_mask",
+        "valid:Rgetattr",
+        "nlink",
+        "rdev",
+        "size",
+        "blksize",
+        "blocks",
+        "atime_sec",
+        "atime_nsec",
+        "mtime_sec",
+        "mtime_nsec",
+        "ctime_sec",
+        "ctime_nsec",
+        "btime_sec",
+        "btime_nsec",
+        "gen",
+        "data_version",
+        "attr_size",
+        "start",
+        "length",
+        "bfree",
+        "bavail",
+        "files",
+        "ffree",
+        "fsid",
+    ]
 )
 
 dialects = st.sampled_from(Dialect)

@@ -54,9 +54,7 @@ def test_a_late_ropen_does_not_open_the_fid_that_took_the_number(core: Core) -> 
 
 def test_a_late_rwalk_makes_a_fid_of_the_attach_that_it_came_from(core: Core) -> None:
     session = _attached(core)
-    assert any(
-        isinstance(event, Ask) for event in _feed(core, session, 1, m.Twalk(0, 5, ("net",)))
-    )
+    assert any(isinstance(event, Ask) for event in _feed(core, session, 1, m.Twalk(0, 5, ("net",))))
     _feed(core, session, 2, m.Tclunk(0))
     _feed(core, session, 3, m.Tattach(0, NOFID, "bob", ""))
     session.answer(3, m.Rattach(ROOT))

@@ -57,7 +57,7 @@ def examples() -> list[Example]:
 
 
 def _recording(path: Path) -> Recording:
-    frames = []
+    frames: list[Recorded] = []
     for line in path.read_text().splitlines():
         if not line.startswith("#"):
             way, _, digits = line.split()

@@ -1,7 +1,7 @@
 """9P2000, .u and .L and a gateway in the standard library: what the Rust core is proven equal to.
 
-Written to be read beside the manual: slices, dicts and `int.from_bytes`, one idea a file. It runs where there is
-no extension, and with `--core=python`.
+Written to be read beside the manual: slices, dicts and `int.from_bytes`, one idea a file. It runs
+where there is no extension, and with `--core=python`.
 """
 
 from netrelay.reference.client import ClientSession

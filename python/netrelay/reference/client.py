@@ -1,8 +1,8 @@
 """One session used: tags and frames out, replies in, without I/O (docs/protocol.md, section 7).
 
-The caller sends what it is given and feeds what it receives. A tag is free again only when its reply has come,
-or, once a flush of it is out, when the flush's reply has: until then the old reply may still arrive
-and must be honoured.
+The caller sends what it is given and feeds what it receives. A tag is free again only when its
+reply has come, or, once a flush of it is out, when the flush's reply has: until then the old reply
+may still arrive and must be honoured.
 """
 
 from __future__ import annotations

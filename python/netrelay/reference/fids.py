@@ -1,8 +1,8 @@
 """The fids of one session: numbers that the client chose for places in the tree.
 
-A fid remembers where it was walked to and, once open, what it became: an open of `clone` turns it into the
-`ctl` of a conversation, yet a clone of the fid is `clone` again. A number is taken from the moment a request
-asks for it, so that two requests in flight can't both get it.
+A fid remembers where it was walked to and, once open, what it became: an open of `clone` turns it
+into the `ctl` of a conversation, yet a clone of the fid is `clone` again. A number is taken from
+the moment a request asks for it, so that two requests in flight can't both get it.
 """
 
 from __future__ import annotations

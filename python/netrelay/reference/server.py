@@ -1,9 +1,9 @@
 """One session served: a state machine that is fed bytes and pulled for events.
 
-It knows the rules of the protocol (docs/protocol.md, section 5) and nothing of the tree. What only the tree
-can decide is an `Ask`; the answer is the reply message itself, and the session draws from it what the reply
-means for its fids. A flush is an event too: the tree alone knows whether a request has left traces. Nothing here
-waits, and nothing here reads a clock.
+It knows the rules of the protocol (docs/protocol.md, section 5) and nothing of the tree. What only
+the tree can decide is an `Ask`; the answer is the reply message itself, and the session draws from
+it what the reply means for its fids. A flush is an event too: the tree alone knows whether a
+request has left traces. Nothing here waits, and nothing here reads a clock.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ class Refused(Exception):
 class ServerSession:
     """A session, from its first byte to its last.
 
-    `max_msize` is in bytes, the other limits are counts. After `next_event` has raised, the session is over.
+    `max_msize` is in bytes, the other limits are counts. After `next_event` has raised, the session
+    is over.
     """
 
     def __init__(
@@ -96,7 +97,7 @@ class ServerSession:
     def answer(self, tag: int, message: m.Message) -> None:
         """The tree's reply to an `Ask`.
 
-        Errors: `UsageError` for a tag not in flight, or a reply that does not belong to the request.
+        Errors: `UsageError` for a tag not in flight, or a reply that does not belong to it.
         """
         request = self._tags.get(tag)
         if request is None or isinstance(request.message, m.Tflush):

@@ -1,8 +1,8 @@
 """Requests in flight and the flushes that wait for them (flush(5)).
 
-A flush of a request in flight is itself a request in flight, so flushes of flushes need no rule of their
-own: answering a request releases the flushes that wait for it, in order of arrival, and answering each of those
-releases the ones that wait for it.
+A flush of a request in flight is itself a request in flight, so flushes of flushes need no rule of
+their own: answering a request releases the flushes that wait for it, in order of arrival, and
+answering each of those releases the ones that wait for it.
 """
 
 from __future__ import annotations
