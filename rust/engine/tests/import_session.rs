@@ -14,6 +14,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use netrelay_engine::client::{Completion, Importer, Options, Outcome};
 use netrelay_proto::dialect::Dialect;
+use netrelay_proto::error::Refusal;
 use netrelay_proto::ids::Fid;
 use netrelay_proto::message::{Message, Tattach, Tread, decode};
 
@@ -34,7 +35,7 @@ impl Client {
         poll.registry().register(&mut SourceFd(&fd), Token(0), Interest::READABLE).expect("a fd");
         let mut client = Self { importer, poll, held: Vec::new() };
         assert!(matches!(client.wait(0), Outcome::Ready(_)));
-        let fid = client.importer.new_fid();
+        let fid = Importer::ROOT;
         let attach =
             Tattach { fid, afid: Fid::NOFID, uname: "glenda", aname: "", n_uname: u32::MAX };
         let id = client.importer.rpc(&Message::Tattach(attach)).expect("a request");
@@ -58,7 +59,7 @@ impl Client {
     }
 
     fn dial(&mut self) -> (Fid, Fid) {
-        let id = self.importer.dial(Fid(0), names("net tcp clone"), "10.0.0.1!80".into());
+        let id = self.importer.dial(names("net tcp clone"), "10.0.0.1!80".into());
         match self.wait(id.expect("a dial")) {
             Outcome::Dialed { ctl, data, .. } => (ctl, data),
             other => panic!("{other:?}"),
@@ -77,8 +78,8 @@ fn names(path: &str) -> Vec<String> {
     path.split(' ').map(str::to_owned).collect()
 }
 
-fn refused(text: &str, errno: u32) -> Outcome {
-    Outcome::Refused { text: text.into(), errno }
+fn said(text: &str) -> Refusal {
+    Refusal::new(text.to_owned(), 0)
 }
 
 #[test]
@@ -101,8 +102,8 @@ fn a_refused_dial_leaves_no_fid_behind_and_reports_the_first_refusal() {
         let mut server = Server::start(version);
         server.script.lock().unwrap().refuse = Some("connection refused");
         let mut client = Client::start(&mut server);
-        let id = client.importer.dial(Fid(0), names("net tcp clone"), "10.0.0.1!80".into());
-        assert_eq!(client.wait(id.unwrap()), refused("connection refused", 0));
+        let id = client.importer.dial(names("net tcp clone"), "10.0.0.1!80".into());
+        assert_eq!(client.wait(id.unwrap()), Outcome::NotDialed(said("connection refused")));
         assert_eq!(client.importer.new_fid(), Fid(1));
         let clunks = if version == OURS { 2 } else { 1 };
         server.until(|script| script.seen.iter().filter(|s| *s == "Tclunk").count() == clunks);
@@ -114,7 +115,7 @@ fn a_listen_tells_number_fids_and_caller() {
     for version in [OURS, PLAIN] {
         let mut server = Server::start(version);
         let mut client = Client::start(&mut server);
-        let id = client.importer.listen(Fid(0), names("net tcp 7")).unwrap();
+        let id = client.importer.listen(names("net tcp 7")).unwrap();
         match client.wait(id) {
             Outcome::Called { number: 0, remote, .. } => assert_eq!(remote, "10.1.2.3!4567"),
             other => panic!("{other:?}"),
@@ -127,10 +128,10 @@ fn a_flushed_listen_is_interrupted() {
     let mut server = Server::start(OURS);
     server.script.lock().unwrap().sink = true;
     let mut client = Client::start(&mut server);
-    let id = client.importer.listen(Fid(0), names("net tcp 7")).unwrap();
+    let id = client.importer.listen(names("net tcp 7")).unwrap();
     server.until(|script| script.seen.last().is_some_and(|said| said == "Topen"));
     client.importer.flush(id);
-    assert_eq!(client.wait(id), refused("interrupted", 4));
+    assert_eq!(client.wait(id), Outcome::NotCalled(Refusal::INTERRUPTED));
 }
 
 #[test]
@@ -309,12 +310,12 @@ fn a_lost_session_completes_everything() {
     let rpc = client.importer.rpc(&read).unwrap();
     server.until(|script| script.parked.len() == 2);
     server.hang_up();
-    assert_eq!(client.wait(rpc), refused("i/o on hungup channel", 32));
+    assert_eq!(client.wait(rpc), Outcome::Refused(Refusal::HUNGUP));
     let Outcome::Pumped { error: Some(error), .. } = client.wait(pump) else { panic!() };
     assert_eq!(error, "i/o on hungup channel");
     assert!(matches!(client.wait(0), Outcome::Ended(_)));
     let late = client.importer.rpc(&read).unwrap();
-    assert_eq!(client.wait(late), refused("i/o on hungup channel", 32));
+    assert_eq!(client.wait(late), Outcome::Refused(Refusal::HUNGUP));
 }
 
 #[test]
@@ -324,7 +325,7 @@ fn close_completes_everything_and_is_the_end() {
     let (near, pump, _) = client.call();
     client.importer.close();
     assert!(matches!(client.wait(pump), Outcome::Pumped { error: Some(_), .. }));
-    assert_eq!(client.wait(0), Outcome::Ended("closed".into()));
+    assert_eq!(client.wait(0), Outcome::Ended(None));
     let mut got = Vec::new();
     (&near).read_to_end(&mut got).unwrap();
     assert!(got.is_empty());
@@ -336,16 +337,18 @@ fn a_dial_and_pump_needs_nobody_in_between() {
     let mut client = Client::start(&mut server);
     let (mut near, far) = UnixStream::pair().unwrap();
     let clone = names("net tcp clone");
-    let id = client.importer.dial_and_pump(Fid(0), clone.clone(), "1.1.1.1!1".into(), far.into());
+    let id = client.importer.dial_and_pump(clone.clone(), "1.1.1.1!1".into(), far.into());
     near.write_all(b"ping").unwrap();
     near.shutdown(Shutdown::Write).unwrap();
     let mut got = Vec::new();
     near.read_to_end(&mut got).unwrap();
     assert_eq!(got, b"ping");
-    assert_eq!(client.wait(id.unwrap()), Outcome::Pumped { up: 4, down: 4, error: None });
+    let id = id.unwrap();
+    assert!(matches!(client.wait(id), Outcome::Dialed { number: 0, .. }));
+    assert_eq!(client.wait(id), Outcome::Pumped { up: 4, down: 4, error: None });
     server.script.lock().unwrap().refuse = Some("connection timed out");
     let (_near, far) = UnixStream::pair().unwrap();
-    let id = client.importer.dial_and_pump(Fid(0), clone, "1.1.1.1!1".into(), far.into());
-    let error = Some("connection timed out".to_owned());
-    assert_eq!(client.wait(id.unwrap()), Outcome::Pumped { up: 0, down: 0, error });
+    let id = client.importer.dial_and_pump(clone, "1.1.1.1!1".into(), far.into());
+    let refusal = said("connection timed out");
+    assert_eq!(client.wait(id.unwrap()), Outcome::NotDialed(refusal));
 }

@@ -1,7 +1,7 @@
 //! What an importer reports to the program that embeds it.
 //!
-//! Every id that a call returned comes back in exactly one [`Completion`], and the session's
-//! beginning and end come as ids of their own (0). The queue is bounded by what may be under way
+//! Every id that a call returned is ended by exactly one [`Completion`] (a dial with a pump has
+//! another one before it), and the session's beginning and end come as ids of their own (0). The queue is bounded by what may be under way
 //! at once ([`MOST`]), so none is ever dropped; a program that does not collect is refused new
 //! requests and nothing else. An eventfd is readable while completions wait.
 
@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use netrelay_proto::error::Refusal;
 use netrelay_proto::ids::Fid;
 use rustix::event::{EventfdFlags, eventfd};
 
@@ -65,15 +66,15 @@ pub enum Outcome {
         /// Why, if it was not the end of both directions.
         error: Option<String>,
     },
-    /// The server, or the end of the session, refused.
-    Refused {
-        /// The text of the Rerror; of an Rlerror a text for its code.
-        text: String,
-        /// The code that came along, 0 without one.
-        errno: u32,
-    },
-    /// The session is over, for this reason. Everything under way was completed before.
-    Ended(String),
+    /// An rpc that has no reply: the session ended first, or has too much outstanding.
+    Refused(Refusal),
+    /// No call came about, and no fid of it is left.
+    NotDialed(Refusal),
+    /// The listen is over without a call, and no fid of it is left.
+    NotCalled(Refusal),
+    /// The session is over, for this reason; without one the embedding program closed it.
+    /// Everything under way was completed before.
+    Ended(Option<String>),
 }
 
 /// Completions on their way to the embedding program.
@@ -85,7 +86,8 @@ pub(crate) struct Completions {
 
 #[derive(Debug, Default)]
 struct Queue {
-    done: VecDeque<Completion>,
+    /// Completions, and whether each ends its call.
+    done: VecDeque<(Completion, bool)>,
     under_way: usize,
 }
 
@@ -103,9 +105,19 @@ impl Completions {
         room
     }
 
+    /// Reports the end of call `id`.
     pub(crate) fn push(&self, id: u64, outcome: Outcome) {
+        self.report(id, outcome, id != 0);
+    }
+
+    /// Reports of call `id` what is not its end yet.
+    pub(crate) fn push_early(&self, id: u64, outcome: Outcome) {
+        self.report(id, outcome, false);
+    }
+
+    fn report(&self, id: u64, outcome: Outcome, last: bool) {
         let mut queue = self.queue();
-        queue.done.push_back(Completion { id, outcome });
+        queue.done.push_back((Completion { id, outcome }, last));
         if queue.done.len() == 1 {
             // It can't be full: it counts to 2^64 and is emptied at each collection.
             let _ = rustix::io::write(&self.event, &1u64.to_ne_bytes());
@@ -116,9 +128,9 @@ impl Completions {
         let mut queue = self.queue();
         // Read under the lock, so that a push either is taken here or signals anew.
         let _ = rustix::io::read(&self.event, &mut [0; 8]);
-        let done: Vec<_> = queue.done.drain(..).collect();
-        queue.under_way -= done.iter().filter(|completion| completion.id != 0).count();
-        done
+        let done = std::mem::take(&mut queue.done);
+        queue.under_way -= done.iter().filter(|(_, last)| *last).count();
+        done.into_iter().map(|(completion, _)| completion).collect()
     }
 
     pub(crate) fn event(&self) -> BorrowedFd<'_> {

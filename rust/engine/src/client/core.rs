@@ -170,17 +170,12 @@ impl Core {
     }
 
     /// Completes everything: the session is over.
-    pub(crate) fn lost(&mut self, text: &str) {
+    pub(crate) fn lost(&mut self) {
         for (id, call) in std::mem::take(&mut self.calls) {
             let outcome = match call {
-                Call::Rpc(..) => Outcome::Refused { text: text.into(), errno: 32 },
-                Call::Dial(key) => match self.dials.try_remove(key).map(|mut dial| dial.lost(text))
-                {
-                    Some(Done::Tell(outcome)) => outcome,
-                    Some(Done::NoPump(_, local) | Done::Pump(_, _, local)) => {
-                        local.reset_on_close();
-                        Outcome::Pumped { up: 0, down: 0, error: Some(text.into()) }
-                    }
+                Call::Rpc(..) => Outcome::Refused(Refusal::HUNGUP),
+                Call::Dial(key) => match self.dials.try_remove(key) {
+                    Some(dial) => dial.lost(),
                     None => continue,
                 },
                 Call::Pump(key) => {
@@ -196,8 +191,7 @@ impl Core {
 
     fn rpc(&mut self, id: u64, frame: &[u8]) {
         let Some(tag) = self.link.raw(frame, Purpose::Rpc(id)) else {
-            let Refusal { text, errno } = Refusal::TOO_MANY_REQUESTS;
-            return self.complete(id, Outcome::Refused { text: text.into(), errno });
+            return self.complete(id, Outcome::Refused(Refusal::TOO_MANY_REQUESTS));
         };
         let dropped = match frame {
             [_, _, _, _, TCLUNK | TREMOVE, _, _, fid @ ..] => {
@@ -299,7 +293,8 @@ impl Core {
             Purpose::Leave(key) => self.with_pump(key, |pump, _| pump.left()),
             Purpose::Dial(key, step) => {
                 if let Some(dial) = self.dials.get_mut(key) {
-                    let answer = why.map_or(Ok(&message), Err);
+                    let refusal = why.map(|(text, errno)| Refusal::new(text.to_owned(), errno));
+                    let answer = refusal.map_or(Ok(&message), Err);
                     dial.answered(tag, step, answer, &self.shared.fids);
                     self.stepped.push(key);
                 }
@@ -342,10 +337,9 @@ impl Core {
             self.dials.remove(key);
             match done {
                 Done::Tell(outcome) => self.complete(id, outcome),
-                Done::Pump(ctl, data, local) => self.pump(id, ctl, data, local),
-                Done::NoPump(text, local) => {
-                    local.reset_on_close();
-                    self.complete(id, Outcome::Pumped { up: 0, down: 0, error: Some(text) });
+                Done::Pump(up, (ctl, data), local) => {
+                    self.shared.completions.push_early(id, up);
+                    self.pump(id, ctl, data, local);
                 }
             }
         }

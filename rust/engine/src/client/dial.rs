@@ -11,7 +11,9 @@
 //! asked before.
 
 use netrelay_proto::dialect::Dialect;
-use netrelay_proto::ids::{Fid, ORDWR, OREAD, Tag};
+use netrelay_proto::error::Refusal;
+use netrelay_proto::ids::mode::{ORDWR, OREAD};
+use netrelay_proto::ids::{Fid, Tag};
 use netrelay_proto::message::{Message, Names, Tlopen, Topen, Tread, Twalk, Twrite};
 
 use super::calls::Purpose;
@@ -62,14 +64,15 @@ pub(crate) enum Errand {
 }
 
 impl Errand {
-    /// What there is to report when the session ended before it began.
-    pub(crate) fn lost(self, text: &str) -> Outcome {
+    /// What there is to report of a refusal; a socket that was to be pumped to is reset.
+    pub(crate) fn refused(self, refusal: Refusal) -> Outcome {
         match self {
             Self::DialAndPump(_, local) => {
                 local.reset_on_close();
-                Outcome::Pumped { up: 0, down: 0, error: Some(text.into()) }
+                Outcome::NotDialed(refusal)
             }
-            Self::Dial(_) | Self::Listen => Outcome::Refused { text: text.into(), errno: 32 },
+            Self::Dial(_) => Outcome::NotDialed(refusal),
+            Self::Listen => Outcome::NotCalled(refusal),
         }
     }
 }
@@ -92,7 +95,7 @@ pub(crate) struct Dial {
     next: (usize, usize),
     outstanding: Vec<Tag>,
     walked: Vec<Fid>,
-    refusal: Option<(Step, String, u32)>,
+    refusal: Option<(Step, Refusal)>,
     over: bool,
 }
 
@@ -101,10 +104,8 @@ pub(crate) struct Dial {
 pub(crate) enum Done {
     /// Report this.
     Tell(Outcome),
-    /// The call is up: pump it to the socket.
-    Pump(Fid, Fid, Stream),
-    /// The call failed that was to be pumped.
-    NoPump(String, Stream),
+    /// Report this, and pump the conversation (ctl and data) to the socket.
+    Pump(Outcome, (Fid, Fid), Stream),
 }
 
 impl Dial {
@@ -140,7 +141,7 @@ impl Dial {
         &mut self,
         tag: Tag,
         step: Step,
-        answer: Result<&Message<'_>, (&str, u32)>,
+        answer: Result<&Message<'_>, Refusal>,
         fids: &Fids,
     ) {
         self.outstanding.retain(|waiting| *waiting != tag);
@@ -150,20 +151,20 @@ impl Dial {
                 fids.give(fid);
                 None
             }
-            (_, Err((text, errno))) => Some((text.to_owned(), errno)),
+            (_, Err(refusal)) => Some(refusal),
             (WalkCtl | WalkData | WalkRemote, Ok(Message::Rwalk(walk))) => {
                 let (names, fid) = self.walk(step);
                 if walk.wqid.len() == names.len() {
                     self.walked.push(fid);
                     None
                 } else {
-                    Some(("file does not exist".to_owned(), 2))
+                    Some(Refusal::FILE_DOES_NOT_EXIST)
                 }
             }
             (ReadNumber, Ok(Message::Rread(read))) => {
                 let text = String::from_utf8_lossy(read.data);
                 self.number = text.trim().parse().ok();
-                self.number.is_none().then(|| ("bad conversation number".to_owned(), 5))
+                self.number.is_none().then_some(Refusal::IO)
             }
             (ReadRemote, Ok(Message::Rread(read))) => {
                 self.remote = String::from_utf8_lossy(read.data).trim().into();
@@ -171,10 +172,10 @@ impl Dial {
             }
             (_, Ok(_)) => None,
         };
-        if let Some((text, errno)) = refused {
+        if let Some(refusal) = refused {
             // Of requests that went together the later ones fail because the first did.
             if self.refusal.as_ref().is_none_or(|(earlier, ..)| *earlier > step) {
-                self.refusal = Some((step, text, errno));
+                self.refusal = Some((step, refusal));
             }
         }
     }
@@ -182,12 +183,12 @@ impl Dial {
     /// A request was withdrawn by a flush.
     pub(crate) fn flushed(&mut self, tag: Tag, step: Step) {
         self.outstanding.retain(|waiting| *waiting != tag);
-        self.refusal.get_or_insert_with(|| (step, "interrupted".into(), 4));
+        self.refusal.get_or_insert((step, Refusal::INTERRUPTED));
     }
 
     /// Withdraws it, as the embedding program asked.
     pub(crate) fn stop(&mut self, link: &mut Link) {
-        self.refusal = Some((WalkCtl, "interrupted".into(), 4));
+        self.refusal = Some((WalkCtl, Refusal::INTERRUPTED));
         for tag in &self.outstanding {
             link.flush(*tag, Lane::Ahead);
         }
@@ -209,9 +210,8 @@ impl Dial {
     }
 
     /// The session is gone: what there was to report.
-    pub(crate) fn lost(&mut self, text: &str) -> Done {
-        self.refusal = Some((WalkCtl, text.to_owned(), 32));
-        self.done()
+    pub(crate) fn lost(self) -> Outcome {
+        self.errand.refused(Refusal::HUNGUP)
     }
 
     /// Clunks what is needed no more: all of it after a refusal, else what only asked who called.
@@ -234,12 +234,14 @@ impl Dial {
     fn done(&mut self) -> Done {
         let errand = std::mem::replace(&mut self.errand, Errand::Listen);
         let (ctl, data, number) = (self.ctl, self.data, self.number.unwrap_or_default());
-        match (errand, self.refusal.take()) {
-            (Errand::DialAndPump(_, local), Some((_, text, _))) => Done::NoPump(text, local),
-            (_, Some((_, text, errno))) => Done::Tell(Outcome::Refused { text, errno }),
-            (Errand::DialAndPump(_, local), None) => Done::Pump(ctl, data, local),
-            (Errand::Dial(_), None) => Done::Tell(Outcome::Dialed { number, ctl, data }),
-            (Errand::Listen, None) => {
+        if let Some((_, refusal)) = self.refusal.take() {
+            return Done::Tell(errand.refused(refusal));
+        }
+        let up = Outcome::Dialed { number, ctl, data };
+        match errand {
+            Errand::DialAndPump(_, local) => Done::Pump(up, (ctl, data), local),
+            Errand::Dial(_) => Done::Tell(up),
+            Errand::Listen => {
                 let remote = std::mem::take(&mut self.remote);
                 Done::Tell(Outcome::Called { number, ctl, data, remote })
             }
@@ -262,7 +264,7 @@ impl Dial {
             };
             self.next.1 += 1;
             let Some(tag) = self.request(step, link) else {
-                self.refusal = Some((step, "too many requests".into(), 11));
+                self.refusal = Some((step, Refusal::TOO_MANY_REQUESTS));
                 return;
             };
             self.outstanding.push(tag);

@@ -9,17 +9,24 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use netrelay_proto::ids::Fid;
 
-/// The numbers in use are those below `next` that are not in `free`.
-#[derive(Debug, Default)]
+/// The numbers in use are those from `least` to `next` that are not in `free`.
+#[derive(Debug)]
 pub(crate) struct Fids(Mutex<Numbers>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Numbers {
+    least: u32,
     next: u32,
     free: BTreeSet<u32>,
 }
 
 impl Fids {
+    /// All numbers above that of the root, which lives as long as the session.
+    pub(crate) fn after(root: Fid) -> Self {
+        let numbers = Numbers { least: root.0 + 1, next: root.0 + 1, free: BTreeSet::new() };
+        Self(Mutex::new(numbers))
+    }
+
     /// The lowest number not in use.
     pub(crate) fn take(&self) -> Fid {
         let mut numbers = self.numbers();
@@ -34,7 +41,7 @@ impl Fids {
     /// Makes a number free again; one that is free already, or was never given out, stays as it is.
     pub(crate) fn give(&self, fid: Fid) {
         let mut numbers = self.numbers();
-        if fid.0 < numbers.next {
+        if (numbers.least..numbers.next).contains(&fid.0) {
             numbers.free.insert(fid.0);
         }
     }
@@ -51,12 +58,13 @@ mod tests {
 
     #[test]
     fn the_lowest_free_number_comes_first() {
-        let fids = Fids::default();
-        let [zero, one, two] = [fids.take(), fids.take(), fids.take()];
+        let fids = Fids::after(Fid(0));
+        let [one, two, three] = [fids.take(), fids.take(), fids.take()];
+        fids.give(two);
         fids.give(one);
-        fids.give(zero);
-        fids.give(zero);
-        assert_eq!([zero, one, two].map(|fid| fid.0), [0, 1, 2]);
-        assert_eq!([fids.take().0, fids.take().0, fids.take().0], [0, 1, 3]);
+        fids.give(one);
+        fids.give(Fid(0));
+        assert_eq!([one, two, three].map(|fid| fid.0), [1, 2, 3]);
+        assert_eq!([fids.take().0, fids.take().0, fids.take().0], [1, 2, 4]);
     }
 }

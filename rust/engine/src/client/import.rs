@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
 use mio::{Poll, Waker};
+use netrelay_proto::client::Client;
 use netrelay_proto::dialect::{VERSIONS, WINDOWED};
-use netrelay_proto::error::UsageError;
+use netrelay_proto::error::{Refusal, UsageError};
 use netrelay_proto::ids::{Fid, MAXWELEM, MIN_MSIZE, Tag};
 use netrelay_proto::message::{Message, encode};
 
@@ -19,7 +20,6 @@ use super::completion::{Completion, Completions, Outcome};
 use super::core::Command;
 use super::dial::Errand;
 use super::fids::Fids;
-use super::hello::Hello;
 use super::link::Agreed;
 use super::stats::Counters;
 use super::stream::Stream;
@@ -124,13 +124,13 @@ impl Importer {
             agreed: OnceLock::new(),
             ids: AtomicU64::new(1),
             completions: Completions::new()?,
-            fids: Fids::default(),
+            fids: Fids::after(Self::ROOT),
             counters: Counters::default(),
         });
         let worker = Worker::new(poll, stream, shared.clone());
-        let hello = Hello::new(options.msize, &options.version);
+        let session = Client::new(options.msize, &options.version);
         let builder = std::thread::Builder::new().name("netrelay-import".into());
-        let thread = Mutex::new(Some(builder.spawn(move || worker.run(hello))?));
+        let thread = Mutex::new(Some(builder.spawn(move || worker.run(session))?));
         Ok(Self { shared, thread })
     }
 
@@ -150,7 +150,10 @@ impl Importer {
         self.shared.agreed.get().copied()
     }
 
-    /// A fid number that is not in use. It is free again when a Tclunk or Tremove of it, made by
+    /// The fid that the embedding program attaches first, and that paths begin at.
+    pub const ROOT: Fid = Fid(0);
+
+    /// A fid number that is not in use, never that of the root. It is free again when a Tclunk or Tremove of it, made by
     /// [`Importer::rpc`] or by a pump, is answered.
     pub fn new_fid(&self) -> Fid {
         self.shared.fids.take()
@@ -171,7 +174,7 @@ impl Importer {
         // A Tversion would end what is under way, a Tflush is `flush`'s, and an R-message is
         // no request.
         if matches!(message, Message::Tversion(_) | Message::Tflush(_)) || message.kind() % 2 == 1 {
-            return Err(Refused::Usage(UsageError::NotInDialect(message.name())));
+            return Err(Refused::Usage(UsageError::NoRequest(message.name())));
         }
         let mut frame = Vec::new();
         encode(Tag(0), message, agreed.dialect, agreed.msize, &mut frame)
@@ -188,36 +191,35 @@ impl Importer {
         self.put(Command::Flush { id });
     }
 
-    /// Dials `remote` (`addr!port`) by the clone file at `clone`, walked from the fid `root`.
+    /// Dials `remote` (`addr!port`) by the clone file at `clone`, a path below [`Importer::ROOT`].
     ///
     /// # Errors
     /// The path is empty or too long, or too much is under way.
-    pub fn dial(&self, root: Fid, clone: Vec<String>, remote: String) -> Result<u64, Refused> {
-        self.errand(root, clone, Errand::Dial(remote))
+    pub fn dial(&self, clone: Vec<String>, remote: String) -> Result<u64, Refused> {
+        self.errand(clone, Errand::Dial(remote))
     }
 
-    /// The same, and then pumps the conversation to `local`, which it owns. A dial that fails
-    /// completes as a pump of no bytes, and `local` is reset.
+    /// The same, and then pumps the conversation to `local`, which it owns: completes as a dial
+    /// and then, at its end, as a pump. A dial that fails is the end of it, and `local` is reset.
     ///
     /// # Errors
     /// As for [`Importer::dial`]; `local` is closed.
     pub fn dial_and_pump(
         &self,
-        root: Fid,
         clone: Vec<String>,
         remote: String,
         local: OwnedFd,
     ) -> Result<u64, Refused> {
         let local = Stream::new(local)?;
-        self.errand(root, clone, Errand::DialAndPump(remote, local))
+        self.errand(clone, Errand::DialAndPump(remote, local))
     }
 
     /// Waits for the next call of the announced conversation whose directory `path` is.
     ///
     /// # Errors
     /// As for [`Importer::dial`].
-    pub fn listen(&self, root: Fid, path: Vec<String>) -> Result<u64, Refused> {
-        self.errand(root, path, Errand::Listen)
+    pub fn listen(&self, path: Vec<String>) -> Result<u64, Refused> {
+        self.errand(path, Errand::Listen)
     }
 
     /// Pumps bytes between the open fid `data` and `local`, both ways, until both have ended.
@@ -248,12 +250,12 @@ impl Importer {
         }
     }
 
-    fn errand(&self, root: Fid, path: Vec<String>, errand: Errand) -> Result<u64, Refused> {
+    fn errand(&self, path: Vec<String>, errand: Errand) -> Result<u64, Refused> {
         // Two names are added at most: a number's directory and a file in it.
         if path.is_empty() || path.len() > MAXWELEM - 2 {
             return Err(Refused::Path);
         }
-        self.begin(|id| Command::Errand { id, root, path, errand })
+        self.begin(|id| Command::Errand { id, root: Self::ROOT, path, errand })
     }
 
     fn begin(&self, command: impl FnOnce(u64) -> Command) -> Result<u64, Refused> {
@@ -306,24 +308,24 @@ impl Shared {
     }
 
     /// The session is over: what waits is refused, and all that comes later.
-    pub(crate) fn end(&self, why: &str) {
+    pub(crate) fn end(&self, why: Option<String>) {
         let mut mailbox = self.mailbox();
         mailbox.closed = true;
         let left = std::mem::take(&mut mailbox.commands);
         drop(mailbox);
         self.refuse(left);
-        self.completions.push(0, Outcome::Ended(why.to_owned()));
+        self.completions.push(0, Outcome::Ended(why));
     }
 
     fn refuse(&self, commands: Vec<Command>) {
-        let text = "i/o on hungup channel";
         for command in commands {
             let (id, outcome) = match command {
-                Command::Rpc { id, .. } => (id, Outcome::Refused { text: text.into(), errno: 32 }),
-                Command::Errand { id, errand, .. } => (id, errand.lost(text)),
+                Command::Rpc { id, .. } => (id, Outcome::Refused(Refusal::HUNGUP)),
+                Command::Errand { id, errand, .. } => (id, errand.refused(Refusal::HUNGUP)),
                 Command::Pump { id, local, .. } => {
                     local.reset_on_close();
-                    (id, Outcome::Pumped { up: 0, down: 0, error: Some(text.into()) })
+                    let error = Some(Refusal::HUNGUP.text.into());
+                    (id, Outcome::Pumped { up: 0, down: 0, error })
                 }
                 Command::Flush { .. } | Command::Close => continue,
             };

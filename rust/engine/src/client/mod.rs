@@ -15,7 +15,6 @@ mod completion;
 mod core;
 mod dial;
 mod fids;
-mod hello;
 mod import;
 mod inbound;
 mod link;

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mio::{Events, Poll, Token};
+use netrelay_proto::client::{Client, Event};
+use netrelay_proto::ids::FIRST_MSIZE;
 
 use super::buffers::Pool;
 use super::calls::Purpose;
 use super::core::{Command, Core, PUMPS};
-use super::hello::{Heard, Hello};
 use super::import::Shared;
 use super::inbound::{Arrival, Inbound};
 use super::link::{Agreed, Link};
@@ -50,35 +51,36 @@ impl Worker {
     }
 
     /// Drives the session to its end.
-    pub(crate) fn run(mut self, hello: Hello) {
+    pub(crate) fn run(mut self, session: Client) {
         let mut core = None;
         let end = catch_unwind(AssertUnwindSafe(|| {
-            let agreed = self.greet(hello)?;
+            let Some(agreed) = self.greet(session)? else { return Ok(()) };
             let registry = self.poll.registry().try_clone().map_err(|error| error.to_string())?;
             let core = core.insert(Core::new(Link::new(agreed), registry, self.shared.clone()));
             self.shared.agree(agreed);
             self.drive(core)
         }));
         let why = match end {
-            Ok(Ok(())) => "closed".to_owned(),
-            Ok(Err(why)) => why,
+            Ok(Ok(())) => None,
+            Ok(Err(why)) => Some(why),
             Err(_) => {
                 Counters::add(&self.shared.counters.panics, 1);
-                "the importer failed".to_owned()
+                Some("the importer failed".to_owned())
             }
         };
         self.stream.cut();
         if let Some(core) = core.as_mut() {
-            core.lost(HUNGUP);
+            core.lost();
         }
-        self.shared.end(&why);
+        self.shared.end(why);
     }
 
-    /// Agrees on a version. Commands wait meanwhile.
-    fn greet(&mut self, mut hello: Hello) -> Result<Agreed, String> {
+    /// Agrees on a version, unless closed before. Commands wait meanwhile.
+    fn greet(&mut self, mut session: Client) -> Result<Option<Agreed>, String> {
         let mut events = Events::with_capacity(8);
         let mut pool = Pool::default();
-        let mut sending = hello.frame();
+        let mut sending = Vec::new();
+        session.hello(&mut sending).map_err(|error| error.to_string())?;
         loop {
             while !sending.is_empty() {
                 match self.stream.send(&sending) {
@@ -89,19 +91,19 @@ impl Worker {
             }
             self.wait(&mut events, None)?;
             if self.shared.closing() {
-                return Err("closed".into());
+                return Ok(None);
             }
             match self.inbound.recv(&self.stream, &mut pool) {
                 Moved::Bytes(_) | Moved::Blocked => {}
                 Moved::End | Moved::Broken => return Err(HUNGUP.into()),
             }
-            let first = netrelay_proto::ids::FIRST_MSIZE;
-            let Some(Arrival::Frame(_, _, frame)) = self.inbound.next(first, |_| false)? else {
+            let Some(Arrival::Frame(_, _, frame)) = self.inbound.next(FIRST_MSIZE, |_| false)?
+            else {
                 continue;
             };
-            match hello.heard(frame)? {
-                Heard::Agreed(agreed) => return Ok(agreed),
-                Heard::Again(frame) => sending = frame,
+            let heard = session.receive(frame, &mut sending).map_err(|error| error.to_string())?;
+            if let Event::Ready { dialect, msize, windowed } = heard {
+                return Ok(Some(Agreed { dialect, msize, windowed }));
             }
         }
     }
