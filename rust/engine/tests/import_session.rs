@@ -1,5 +1,13 @@
 //! An importer on a session: what each call completes with, whatever the server does.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::too_many_lines,
+    clippy::cast_possible_truncation,
+    reason = "a test that panics has failed, and its server is a table of cases"
+)]
+
 mod import_server;
 
 use std::io::{Read, Write};
