@@ -8,6 +8,7 @@ round and then their median.
 from __future__ import annotations
 
 import json
+import selectors
 import statistics
 import subprocess
 from dataclasses import dataclass, field
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benches.relays.relay import Relay, Running
+
+# Two ticks of the kernel's accounting, and a limit for a relay that never rests.
+PAUSE_S = 0.02
+MOST_PAUSES = 250
 
 
 class Work(NamedTuple):
@@ -87,12 +92,15 @@ def rounds(
     table: Table = {}
     for number in range(count):
         for relay in relays:
-            wanted = [work for work in works if work.name not in relay.skips]
-            with relay.start(server) as running:
-                for work in wanted:
-                    cell = table.setdefault((relay.name, work.name), Cell())
-                    if cell.failed is None:
-                        measure(load, running, work, cell)
+            cells = {work: table.setdefault((relay.name, work.name), Cell()) for work in works}
+            try:
+                with relay.start(server) as running:
+                    for work, cell in cells.items():
+                        if cell.failed is None:
+                            measure(load, running, work, cell)
+            except (OSError, RuntimeError, subprocess.CalledProcessError) as err:
+                for cell in cells.values():
+                    cell.failed = cell.failed or str(err).splitlines()[0]
         yield number + 1, table
 
 
@@ -104,13 +112,25 @@ def measure(load: Load, running: Running, work: Work, cell: Cell) -> None:
     except (RuntimeError, subprocess.TimeoutExpired) as err:
         cell.failed = str(err).splitlines()[0]
         return
-    spent = cpu_s(running.pids) - before
+    spent = settled(running.pids) - before
     if work.unit == "GB/s":
         cell.rates.append(report["bytes"] / report["seconds"] / 1e9)
         cell.costs.append(spent / max(report["bytes"] / 1e9, 1e-9))
     else:
         cell.rates.append(report["count"] / report["seconds"])
         cell.costs.append(spent / max(report["count"], 1) * 1e6)
+
+
+def settled(pids: list[int]) -> float:
+    """Their processor seconds at rest: what one run left in buffers must not burden the next."""
+    pause = selectors.DefaultSelector()
+    spent = cpu_s(pids)
+    for _ in range(MOST_PAUSES):
+        pause.select(PAUSE_S)
+        before, spent = spent, cpu_s(pids)
+        if spent == before:
+            break
+    return spent
 
 
 def idle_bytes(load: Load, running: Running, target: str, count: int) -> float:

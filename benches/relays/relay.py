@@ -39,7 +39,6 @@ class Relay:
     name: str
     needs: tuple[str, ...]
     start: Callable[[int], AbstractContextManager[Running]]
-    skips: tuple[str, ...] = ()
 
     def missing(self) -> str | None:
         """The first program that is not here."""

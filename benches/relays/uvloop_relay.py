@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+from typing import cast
 
 import uvloop
 
@@ -16,18 +17,16 @@ class Side(asyncio.Protocol):
         self.other = other
         self.server = server
         self.transport: asyncio.Transport | None = None
-        self.early: list[bytes] = []
         self.dialling: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The first side dials the second."""
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError(transport)
-        self.transport = transport
+        # uvloop's transport is one by its methods and not by inheritance.
+        self.transport = cast("asyncio.Transport", transport)
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self.server:
-            transport.pause_reading()
+            self.transport.pause_reading()
             self.dialling = asyncio.get_running_loop().create_task(self.dial())
 
     async def dial(self) -> None:

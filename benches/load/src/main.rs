@@ -20,7 +20,7 @@ use std::{env, io, process::ExitCode, time::Duration};
 
 /// The first byte of a call.
 pub(crate) const SOURCE: u8 = b'S';
-/// The server reads and forgets.
+/// The server reads and forgets, and at the end says how many bytes it got, in eight bytes.
 pub(crate) const SINK: u8 = b'K';
 /// The server sends back what it gets.
 pub(crate) const ECHO: u8 = b'E';

@@ -20,6 +20,7 @@ struct Call {
     stream: TcpStream,
     work: Option<u8>,
     held: Vec<u8>,
+    swallowed: u64,
     ended: bool,
 }
 
@@ -43,7 +44,9 @@ pub(crate) fn serve(address: &str) -> io::Result<()> {
                     stream.set_nodelay(true)?;
                     let both = Interest::READABLE | Interest::WRITABLE;
                     poll.registry().register(&mut stream, token, both)?;
-                    calls.insert(token, Call { stream, work: None, held: vec![], ended: false });
+                    let call =
+                        Call { stream, work: None, held: vec![], swallowed: 0, ended: false };
+                    calls.insert(token, call);
                 }
             } else if let Some(call) = calls.get_mut(&event.token())
                 && !turn(call, &mut block)
@@ -83,8 +86,15 @@ fn send(call: &mut Call, block: &[u8]) -> io::Result<bool> {
     }
 }
 
+/// Says how much it was at the end, so that nobody takes what is still in some buffer for delivered.
 fn swallow(call: &mut Call, block: &mut [u8]) -> io::Result<bool> {
-    while call.stream.read(block)? > 0 {}
+    loop {
+        match call.stream.read(block)? {
+            0 => break,
+            count => call.swallowed += count as u64,
+        }
+    }
+    call.stream.write_all(&call.swallowed.to_le_bytes())?;
     Ok(false)
 }
 

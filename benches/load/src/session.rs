@@ -55,6 +55,12 @@ impl Session {
         Ok(session)
     }
 
+    /// A session that has nothing outstanding, blocking again.
+    pub(crate) fn resumed(stream: TcpStream, payload: u32) -> io::Result<Self> {
+        stream.set_nonblocking(false)?;
+        Ok(Self { stream, msize: payload + 24, linux: false })
+    }
+
     /// One request, its reply; a refusal is an error with its text.
     pub(crate) fn rpc(&mut self, request: &[u8]) -> io::Result<Vec<u8>> {
         self.stream.write_all(request)?;

@@ -105,7 +105,26 @@ fn bulk(way: &Target, count: usize, time: Duration, work: u8) -> io::Result<Repo
             )?;
         }
     }
+    if work == SINK {
+        bytes = delivered(calls.streams)?;
+    }
     Ok(Report { bytes, seconds: begun.elapsed().as_secs_f64(), ..Report::default() })
+}
+
+/// Ends our direction of every call and asks the server how much it got.
+fn delivered(streams: Vec<mio::net::TcpStream>) -> io::Result<u64> {
+    let streams: Vec<TcpStream> = streams.into_iter().map(TcpStream::from).collect();
+    for stream in &streams {
+        stream.shutdown(Shutdown::Write)?;
+    }
+    let mut bytes = 0;
+    for mut stream in streams {
+        stream.set_nonblocking(false)?;
+        let mut count = [0; 8];
+        stream.read_exact(&mut count).map_err(|_| io::Error::other("no half-close"))?;
+        bytes += u64::from_le_bytes(count);
+    }
+    Ok(bytes)
 }
 
 fn ping_pong(way: &Target, count: usize, time: Duration) -> io::Result<Report> {

@@ -97,7 +97,7 @@ impl Pump {
         let begun = Instant::now();
         let mut bytes = 0;
         while begun.elapsed() < time {
-            self.turn(|pump, tag, kind, size, _| {
+            self.turn(|pump, tag, kind, size| {
                 if kind != RREAD || size == 0 {
                     return Err(ErrorKind::UnexpectedEof.into());
                 }
@@ -112,12 +112,16 @@ impl Pump {
 
     fn up(mut self, time: Duration) -> io::Result<Report> {
         let each = (OUTSTANDING / self.streams).max(1);
-        let mut free: VecDeque<u16> = (0..self.streams * each).map(tag_of).collect();
+        let all = self.streams * each;
+        let mut free: VecDeque<u16> = (0..all).map(tag_of).collect();
         let begun = Instant::now();
-        let mut bytes = 0;
-        while begun.elapsed() < time {
+        // A frame that has begun is ended and every reply awaited, however long that takes.
+        while begun.elapsed() < time || self.gone < self.frame_end || free.len() < all {
             loop {
                 if self.gone == self.frame_end {
+                    if begun.elapsed() >= time {
+                        break;
+                    }
                     let Some(tag) = free.pop_front() else { break };
                     let head = write_head(tag, fid_of(usize::from(tag) / each), self.payload);
                     self.frame[PAYLOAD_AT - TWRITE_HEAD..PAYLOAD_AT].copy_from_slice(&head);
@@ -130,16 +134,37 @@ impl Pump {
                     Err(error) => return Err(error),
                 }
             }
-            self.turn(|pump, tag, kind, _, _| {
+            self.turn(|_, tag, kind, _| {
                 if kind != RWRITE {
                     return Err(ErrorKind::BrokenPipe.into());
                 }
-                bytes += u64::from(pump.payload);
                 free.push_back(tag);
                 Ok(())
             })?;
         }
+        let bytes = self.delivered()?;
         Ok(Report { bytes, seconds: begun.elapsed().as_secs_f64(), ..Report::default() })
+    }
+
+    /// Ends our direction of every conversation and asks the server how much it got.
+    fn delivered(self) -> io::Result<u64> {
+        let mut session = Session::resumed(self.stream.into(), self.payload)?;
+        for number in 0..self.streams {
+            session.rpc(&write(1, fid_of(number) + 1, b"shutdown write"))?;
+        }
+        let mut bytes = 0;
+        for number in 0..self.streams {
+            let mut count = Vec::new();
+            while count.len() < 8 {
+                let reply = session.rpc(&read(1, fid_of(number), 8))?;
+                match &reply[RREAD_HEAD..] {
+                    [] => return Err(ErrorKind::UnexpectedEof.into()),
+                    more => count.extend_from_slice(more),
+                }
+            }
+            bytes += count.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+        }
+        Ok(bytes)
     }
 
     fn ping_pong(mut self, time: Duration) -> io::Result<Report> {
@@ -156,7 +181,7 @@ impl Pump {
         }
         let begun = Instant::now();
         while begun.elapsed() < time {
-            self.turn(|pump, tag, kind, size, _| {
+            self.turn(|pump, tag, kind, size| {
                 let number = usize::from(tag / 2);
                 match kind {
                     RWRITE => return Ok(()),
@@ -181,7 +206,7 @@ impl Pump {
     /// Sends what is waiting, then hands every reply that has come to `each` (tag, type, payload length).
     fn turn(
         &mut self,
-        mut each: impl FnMut(&mut Self, u16, u8, usize, &[u8]) -> io::Result<()>,
+        mut each: impl FnMut(&mut Self, u16, u8, usize) -> io::Result<()>,
     ) -> io::Result<()> {
         while !self.out.is_empty() {
             match self.stream.write(self.out.make_contiguous()) {
@@ -191,7 +216,7 @@ impl Pump {
             }
         }
         let mut inbox = std::mem::take(&mut self.inbox);
-        let mut drained = false;
+        let (mut drained, mut heard) = (false, false);
         while !drained {
             match self.stream.read(&mut inbox[self.held..]) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
@@ -216,7 +241,8 @@ impl Pump {
                     return Err(io::Error::other("the gateway refused a request"));
                 }
                 let payload = if kind == RREAD { size - RREAD_HEAD } else { 0 };
-                each(self, tag, kind, payload, &[])?;
+                each(self, tag, kind, payload)?;
+                heard = true;
                 let here = size.min(self.held - at);
                 self.skip = size - here;
                 at += here;
@@ -228,7 +254,8 @@ impl Pump {
             }
         }
         self.inbox = inbox;
-        if drained && self.out.is_empty() {
+        // Whoever has heard something may have something to say, which is not for us to hold up.
+        if drained && !heard && self.out.is_empty() {
             self.poll.poll(&mut self.events, Some(Duration::from_millis(100)))?;
         }
         Ok(())
