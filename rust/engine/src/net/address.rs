@@ -51,7 +51,8 @@ impl Local {
     /// Reads `[addr!]port[!r]`.
     ///
     /// # Errors
-    /// `bad ip address syntax`, `bad numeric port`.
+    /// `bad ip address syntax`, `bad numeric port`; `permission denied` for `*` as port, which
+    /// asks for every one.
     pub(crate) fn parse(text: &str) -> Result<Self, Refusal> {
         let (text, restricted) = match text.strip_suffix("!r") {
             Some(text) => (text, true),
@@ -61,12 +62,10 @@ impl Local {
             Some((address, port)) => (any_or_ip(address)?, port),
             None => (None, text),
         };
+        if port == "*" {
+            return Err(Refusal::PERMISSION_DENIED);
+        }
         Ok(Self { address, port: number(port)?, restricted })
-    }
-
-    /// Whether `text` asks for every port, which nobody gets.
-    pub(crate) fn every_port(text: &str) -> bool {
-        text.rsplit('!').next() == Some("*")
     }
 }
 
@@ -232,7 +231,9 @@ mod tests {
         let table = [
             ("", Refusal::BAD_PORT),
             ("http", Refusal::BAD_PORT),
-            ("*", Refusal::BAD_PORT),
+            ("*", Refusal::PERMISSION_DENIED),
+            ("*!*", Refusal::PERMISSION_DENIED),
+            ("10.0.0.1!*!r", Refusal::PERMISSION_DENIED),
             ("65536", Refusal::BAD_PORT),
             ("10.0.0.1!", Refusal::BAD_PORT),
             ("10.0.0.1!80!x", Refusal::BAD_PORT),

@@ -42,8 +42,8 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// The command in one write to ctl. Words beyond those a command takes are ignored by
-    /// `hangup`, `close`, `keepalive`, `ttl`, `tos` and `ignoreadvice`.
+    /// The command in one write to ctl. `hangup`, `close` and `ignoreadvice` take no words and
+    /// ignore those that come.
     ///
     /// # Errors
     /// The texts of docs/tree.md, section 5.
@@ -54,7 +54,10 @@ impl Command {
         let (verb, arguments) = words.split_first().ok_or(Refusal::SHORT_CONTROL)?;
         match verb.as_ref() {
             "connect" => connect(arguments),
-            "announce" => announce(arguments),
+            "announce" => match arguments {
+                [local] => Local::parse(local).map(Self::Announce),
+                _ => Err(Refusal::BAD_ARGS_TO_ANNOUNCE),
+            },
             "bind" => match arguments {
                 [local] => Local::parse(local).map(Self::Bind),
                 _ => Err(Refusal::BAD_ARGS_TO_BIND),
@@ -65,10 +68,9 @@ impl Command {
                 [direction] if direction == "write" => Ok(Self::ShutdownWrite),
                 _ => Err(Refusal::BAD_ARGS_TO_SHUTDOWN),
             },
-            "keepalive" => match number(arguments, DEFAULT_KEEPALIVE, u32::MAX) {
-                None | Some(0) => Err(Refusal::BAD_ARGS_TO_KEEPALIVE),
-                Some(ms) => Ok(Self::Keepalive(Duration::from_millis(ms.into()))),
-            },
+            "keepalive" => number(arguments, DEFAULT_KEEPALIVE, MOST_KEEPALIVE)
+                .map(|ms| Self::Keepalive(Duration::from_millis(ms.into())))
+                .ok_or(Refusal::BAD_ARGS_TO_KEEPALIVE),
             "ttl" => byte(arguments, DEFAULT_TTL).map(Self::Ttl).ok_or(Refusal::BAD_ARGS_TO_TTL),
             "tos" => byte(arguments, 0).map(Self::Tos).ok_or(Refusal::BAD_ARGS_TO_TOS),
             "ignoreadvice" => Ok(Self::IgnoreAdvice),
@@ -127,22 +129,12 @@ fn connect(arguments: &[Cow<'_, str>]) -> Result<Command, Refusal> {
     Ok(Command::Connect { remote, local })
 }
 
-fn announce(arguments: &[Cow<'_, str>]) -> Result<Command, Refusal> {
-    let [local] = arguments else {
-        return Err(Refusal::BAD_ARGS_TO_ANNOUNCE);
-    };
-    match Local::parse(local) {
-        Err(refusal) if refusal == Refusal::BAD_PORT && Local::every_port(local) => {
-            Err(Refusal::PERMISSION_DENIED)
-        }
-        parsed => parsed.map(Command::Announce),
-    }
-}
-
-/// The first argument as a number up to `most`, `default` when there is none.
+/// The argument as a number up to `most`, `default` when there is none.
 fn number(arguments: &[Cow<'_, str>], default: u32, most: u32) -> Option<u32> {
-    let Some(text) = arguments.first() else {
-        return Some(default);
+    let text = match arguments {
+        [] => return Some(default),
+        [text] => text,
+        _ => return None,
     };
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|number| digits && *number <= most)
@@ -155,6 +147,8 @@ fn byte(arguments: &[Cow<'_, str>], default: u8) -> Option<u8> {
 const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
 /// The original's interval, in milliseconds.
 const DEFAULT_KEEPALIVE: u32 = 120_000;
+/// Milliseconds that fit the original's signed number.
+const MOST_KEEPALIVE: u32 = 0x7fff_ffff;
 /// The original's.
 const DEFAULT_TTL: u8 = 255;
 
@@ -211,7 +205,8 @@ mod tests {
             ("shutdown write", Command::ShutdownWrite),
             ("keepalive", Command::Keepalive(Duration::from_secs(120))),
             ("keepalive 1", Command::Keepalive(Duration::from_millis(1))),
-            ("keepalive 5000 x", Command::Keepalive(Duration::from_secs(5))),
+            ("keepalive 0", Command::Keepalive(Duration::ZERO)),
+            ("keepalive 2147483647", Command::Keepalive(Duration::from_millis(2_147_483_647))),
             ("ttl", Command::Ttl(255)),
             ("ttl 64", Command::Ttl(64)),
             ("ttl 0", Command::Ttl(0)),
@@ -238,7 +233,7 @@ mod tests {
             ("connect x!1", Refusal::BAD_IP),
             ("connect 1.2.3.4!http", Refusal::BAD_PORT),
             ("connect 1.2.3.4!1 x!1", Refusal::BAD_IP),
-            ("connect 1.2.3.4!1 *", Refusal::BAD_PORT),
+            ("connect 1.2.3.4!1 *", Refusal::PERMISSION_DENIED),
             ("connect 1.2.3.4 x!1", Refusal::MALFORMED_ADDRESS),
             ("announce", Refusal::BAD_ARGS_TO_ANNOUNCE),
             ("announce 1 2", Refusal::BAD_ARGS_TO_ANNOUNCE),
@@ -249,15 +244,16 @@ mod tests {
             ("announce 1.2.3.4!x", Refusal::BAD_PORT),
             ("bind", Refusal::BAD_ARGS_TO_BIND),
             ("bind 1 2", Refusal::BAD_ARGS_TO_BIND),
-            ("bind *", Refusal::BAD_PORT),
+            ("bind *", Refusal::PERMISSION_DENIED),
             ("shutdown", Refusal::BAD_ARGS_TO_SHUTDOWN),
             ("shutdown read", Refusal::BAD_ARGS_TO_SHUTDOWN),
             ("shutdown write read", Refusal::BAD_ARGS_TO_SHUTDOWN),
             ("keepalive x", Refusal::BAD_ARGS_TO_KEEPALIVE),
-            ("keepalive 0", Refusal::BAD_ARGS_TO_KEEPALIVE),
+            ("keepalive 1 2", Refusal::BAD_ARGS_TO_KEEPALIVE),
             ("keepalive -1", Refusal::BAD_ARGS_TO_KEEPALIVE),
             ("keepalive +1", Refusal::BAD_ARGS_TO_KEEPALIVE),
-            ("keepalive 4294967296", Refusal::BAD_ARGS_TO_KEEPALIVE),
+            ("keepalive 2147483648", Refusal::BAD_ARGS_TO_KEEPALIVE),
+            ("ttl 1 2", Refusal::BAD_ARGS_TO_TTL),
             ("ttl 256", Refusal::BAD_ARGS_TO_TTL),
             ("ttl ''", Refusal::BAD_ARGS_TO_TTL),
             ("tos 1.5", Refusal::BAD_ARGS_TO_TOS),

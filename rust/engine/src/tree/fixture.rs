@@ -33,6 +33,7 @@ impl Facts for World {
         self.ndb
     }
 
+    #[allow(clippy::unnecessary_literal_bound, reason = "the trait's")]
     fn host_owner(&self) -> &str {
         "gate"
     }

@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn writes_beyond_the_end_or_the_limit_are_refused_and_change_nothing() {
         let mut ndb = Ndb::new(b"abc");
-        let whole = [b'x'; MAX_NDB + 1];
+        let whole = vec![b'x'; MAX_NDB + 1];
         for (offset, data) in [(4, &b"x"[..]), (u64::MAX, b"x"), (0, &whole), (3, &whole[3..])] {
             ndb.write(offset, data).unwrap_err();
         }

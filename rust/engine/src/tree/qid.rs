@@ -221,7 +221,7 @@ mod tests {
     fn paths_of_no_file_are_none() {
         let kinds = [2, 3, 5, 6, 19, 22, 31];
         // A number where none belongs, protocol 1, stack 1, and the top bit.
-        let others = [1 << 5, 1 << 5 | 8, 1 << 5 | 20, 1 << 25 | 8, 1 << 25, 1 << 32, 1 << 63];
+        let others = [0x20, 0x28, 0x34, 0x200_0008, 0x200_0000, 1 << 32, 1 << 63];
         for path in kinds.into_iter().chain(others) {
             assert_eq!(Node::of(path), None, "{path:#x}");
         }

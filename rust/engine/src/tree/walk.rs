@@ -45,8 +45,8 @@ pub(crate) fn walk(
 /// As for a walk.
 pub(crate) fn attach(aname: &str, root: Qid, facts: &dyn Facts) -> Result<Qid, Refusal> {
     let root = Node::of(root.path).ok_or(Refusal::FILE_DOES_NOT_EXIST)?;
-    let elements = aname.split('/').filter(|element| !element.is_empty());
-    let node = elements.fold(Ok(root), |node, element| step(root, node?, element, facts))?;
+    let mut elements = aname.split('/');
+    let node = elements.try_fold(root, |node, element| step(root, node, element, facts))?;
     Ok(node.qid(facts))
 }
 
