@@ -1,0 +1,69 @@
+"""Reading directories: whole records, from a listing that was taken at offset 0 (read(5)).
+
+The listing is kept for the fid so that it does not tear while conversations come and go. 9P2000
+and .u read stat records at running offsets; .L reads entries whose offsets are cookies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from netrelay.reference.dirs import pack_dirents, pack_stat
+from netrelay.reference.net.qids import Place, qid_of
+from netrelay.reference.net.refusal import refusal
+from netrelay.reference.net.tree import Facts, children, name_of, parent, stat
+from netrelay.types import Dirent
+
+if TYPE_CHECKING:
+    from netrelay.types import Dialect
+
+_DT_DIR, _DT_REG = 4, 8
+
+
+@dataclass(slots=True)
+class Listing:
+    """An open directory: what it held when it was last read from its begin."""
+
+    place: Place
+    root: Place
+    _held: list[Place] = field(default_factory=list)
+    _next: int = 0
+    _offset: int = 0
+
+    def read(self, offset: int, count: int, dialect: Dialect, facts: Facts) -> bytes:
+        """Whole stat records, at most `count` bytes of them.
+
+        Errors: `bad offset in directory read` unless it goes on where the last read ended.
+        """
+        if offset == 0:
+            self._held = children(self.place, facts)
+            self._next = self._offset = 0
+        elif offset != self._offset:
+            raise refusal("BAD_DIRECTORY_OFFSET")
+        data = b""
+        for place in self._held[self._next :]:
+            record = pack_stat(stat(place, facts), dialect)
+            if len(data) + len(record) > count:
+                break
+            data += record
+            self._next += 1
+        self._offset += len(data)
+        return data
+
+    def read_entries(self, cookie: int, count: int, facts: Facts) -> bytes:
+        """Entries of 9P2000.L behind `cookie`, `.` and `..` before all."""
+        if cookie == 0:
+            self._held = children(self.place, facts)
+        up = self.place if self.place == self.root else parent(self.place)
+        named = [(".", self.place), ("..", up)]
+        named += [(name_of(place), place) for place in self._held]
+        data = b""
+        for index, (name, place) in enumerate(named[cookie:], start=cookie):
+            qid = qid_of(place, ndb_vers=facts.ndb_vers)
+            kind = _DT_DIR if place.directory else _DT_REG
+            entry = pack_dirents([Dirent(qid, index + 1, kind, name)])
+            if len(data) + len(entry) > count:
+                break
+            data += entry
+        return data

@@ -1,0 +1,338 @@
+"""The files as one session uses them: what opens, reads, writes and clunks of each kind do.
+
+Decisions that need no gateway are in `tree`, `attributes`, `directory` and `query`;
+conversations see to themselves. Here they are put together, and the opens of this session are
+counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from netrelay import messages as m
+from netrelay.errors import NetError, errno_of
+from netrelay.reference.net import attributes, status, tree
+from netrelay.reference.net.address import NOWHERE
+from netrelay.reference.net.directory import Listing
+from netrelay.reference.net.log import LogReader
+from netrelay.reference.net.outbound import Write
+from netrelay.reference.net.qids import Kind, Place, place_of, qid_of
+from netrelay.reference.net.query import Query
+from netrelay.reference.net.refusal import refusal
+from netrelay.types import NOFID, OEXEC, ORDWR, OTRUNC
+
+if TYPE_CHECKING:
+    from netrelay.reference.net.conversation import Conversation
+    from netrelay.reference.net.request import Request
+    from netrelay.reference.net.stack import Stack
+    from netrelay.types import Dialect, FidView, Qid
+
+_HELD: Final = frozenset({Kind.CTL, Kind.DATA, Kind.ERR})
+_CHANGES: Final = (
+    m.Tcreate | m.Tremove | m.Tlcreate | m.Tsymlink | m.Tmknod | m.Trename | m.Tlink | m.Tmkdir
+    | m.Trenameat | m.Tunlinkat
+)  # fmt: skip
+_LACKING: Final = m.Txattrwalk | m.Txattrcreate | m.Treadlink | m.Tlock | m.Tgetlock
+# O_TRUNC as 9P2000.L has it.
+_L_TRUNC: Final = 0o1000
+_V9FS_MAGIC: Final = 0x01021997
+
+
+@dataclass(slots=True, eq=False)
+class OpenFile:
+    """An open fid of this session."""
+
+    place: Place
+    user: str
+    conversation: Conversation | None = None
+    listing: Listing | None = None
+    query: Query | None = None
+    log: LogReader | None = None
+    waiting_bytes: int = 0
+    refusing: bool = False
+
+
+class Files:
+    """The open files of one session."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._open: dict[int, OpenFile] = {}
+        self.waiting_bytes = 0
+
+    @property
+    def holds_conversations(self) -> bool:
+        """Whether a conversation is open here."""
+        return any(file.conversation is not None for file in self._open.values())
+
+    def asks_python(self, view: FidView | None) -> bool:
+        """Whether a write of the fid is a question to Python."""
+        file = self._open.get(view.fid) if view is not None else None
+        return file is not None and file.query is not None
+
+    def writes_data(self, fid: int) -> bool:
+        """Whether the fid is an open data file."""
+        file = self._open.get(fid)
+        return file is not None and file.place.kind is Kind.DATA
+
+    def resume_reads(self) -> None:
+        """The client reads again: so do the conversations that stopped for it."""
+        for file in list(self._open.values()):
+            if file.conversation is not None:
+                file.conversation.serve_reads()
+
+    def handle(self, request: Request, view: FidView | None, dialect: Dialect) -> None:
+        """Carry out one request that the session asks about; it is answered now or later.
+
+        Errors: a refusal, which is the answer.
+        """
+        message = request.message
+        match message:
+            case m.Tauth():
+                raise refusal("NO_AUTHENTICATION")
+            case m.Tattach():
+                if message.afid != NOFID:
+                    raise refusal("NO_AUTHENTICATION")
+                place = tree.attach(self._stack.config.root, message.aname, self._stack)
+                request.answer(m.Rattach(self._qid(place)))
+        if view is None:
+            return
+        opened = self._open.get(view.fid)
+        place = opened.place if opened is not None else place_of(view.walked)
+        match message:
+            case m.Twalk():
+                self._walk(request, message, view)
+            case m.Topen(mode=mode):
+                self._topen(request, view, mode)
+            case m.Tlopen(flags=flags):
+                access = min(flags & 3, ORDWR)
+                self._topen(request, view, access | (OTRUNC if flags & _L_TRUNC else 0))
+            case m.Tclunk():
+                self.clunk(view.fid)
+                request.answer(m.Rclunk())
+            case m.Tstat():
+                request.answer(m.Rstat(tree.stat(place, self._stack)))
+            case m.Tgetattr():
+                request.answer(attributes.getattr_(tree.stat(place, self._stack)))
+            case m.Twstat(stat=wanted):
+                self._change(attributes.wstat(place, wanted, view.uname, self._stack), place)
+                request.answer(m.Rwstat())
+            case m.Tsetattr():
+                self._change(attributes.setattr_(place, message, view.uname, self._stack), place)
+                request.answer(m.Rsetattr())
+            case m.Tread() if opened is not None:
+                self._read(request, opened, message, dialect)
+            case m.Treaddir() if opened is not None:
+                if opened.listing is None:
+                    raise refusal("NOT_A_DIRECTORY")
+                data = opened.listing.read_entries(message.offset, message.count, self._stack)
+                request.answer(m.Rreaddir(data))
+            case m.Twrite() if opened is not None:
+                self._write(request, opened, message)
+            case m.Tstatfs():
+                request.answer(m.Rstatfs(_V9FS_MAGIC, 4096, 0, 0, 0, 0, 0, 0, 255))
+            case m.Tfsync():
+                request.answer(m.Rfsync())
+            case _:
+                self._refuse_change(message, view)
+
+    def clunk(self, fid: int) -> None:
+        """Give an open fid back; one that is only walked holds nothing."""
+        file = self._open.pop(fid, None)
+        if file is None:
+            return
+        if file.log is not None:
+            self._stack.log.readers.remove(file.log)
+        if file.conversation is not None:
+            self._stack.give_back(file.conversation)
+
+    def clunk_all(self) -> None:
+        """The session is gone, or begins anew."""
+        for fid in list(self._open):
+            self.clunk(fid)
+
+    def called(self, request: Request, number: int) -> m.Message:
+        """A listen has got a call: the fid is the ctl of that conversation; the reply."""
+        conversation = self._stack.at(number)
+        file = OpenFile(Place(Kind.CTL, number), "", conversation)
+        self._open[request.fid] = file
+        return _opened(request, self._stack, file.place)
+
+    def _walk(self, request: Request, message: m.Twalk, view: FidView) -> None:
+        root = place_of(view.root)
+        places = tree.walk(place_of(view.walked), root, message.wname, self._stack)
+        request.answer(m.Rwalk(tuple(self._qid(place) for place in places)))
+
+    def _topen(self, request: Request, view: FidView, mode: int) -> None:
+        place = place_of(view.walked)
+        tree.check_open(place, mode, view.uname, self._stack)
+        file = OpenFile(place, view.uname)
+        match place.kind:
+            case _ if place.directory:
+                file.listing = Listing(place, place_of(view.root))
+            case Kind.CLONE:
+                file.conversation = self._stack.clone(view.uname)
+                file.place = Place(Kind.CTL, file.conversation.number)
+            case Kind.CTL | Kind.DATA | Kind.ERR:
+                file.conversation = self._stack.use(place.number, view.uname)
+            case Kind.LISTEN:
+                announced = self._stack.at(place.number)
+                if announced is None:
+                    raise refusal("NOT_ANNOUNCED")
+                announced.listen(request)
+                return
+            case Kind.CS | Kind.DNS:
+                file.query = Query(place.kind)
+            case Kind.LOG:
+                file.log = LogReader()
+                self._stack.log.readers.append(file.log)
+            case Kind.NDB if mode & OTRUNC and mode & 3 != OEXEC:
+                self._stack.empty_ndb()
+        self._open[view.fid] = file
+        request.answer(_opened(request, self._stack, file.place))
+
+    def _read(self, request: Request, file: OpenFile, message: m.Tread, dialect: Dialect) -> None:
+        offset, count = message.offset, message.count
+        place, conversation = file.place, file.conversation
+        match place.kind:
+            case _ if file.listing is not None:
+                if dialect is dialect.L:
+                    raise refusal("BAD_USE_OF_FID")
+                data = file.listing.read(offset, count, dialect, self._stack)
+                request.read(data)
+            case Kind.DATA if conversation is not None:
+                self._park_bounded(request)
+                conversation.read(request, count)
+            case Kind.ERR:
+                self._park_bounded(request)
+                request.park(lambda: None)
+            case Kind.CS | Kind.DNS if file.query is not None:
+                request.read(file.query.read(offset, count))
+            case Kind.LOG if file.log is not None:
+                self._park_bounded(request)
+                file.log.read(request, count)
+            case Kind.NDB:
+                request.read(self._stack.read_ndb(offset, count))
+            case _:
+                request.read(self._text(place).encode()[offset : offset + count])
+
+    def _text(self, place: Place) -> str:
+        conversation = self._stack.at(place.number)
+        match place.kind:
+            case Kind.CTL:
+                return str(place.number)
+            case Kind.STATS:
+                return status.stats(self._stack.config.limits.conversations)
+            case Kind.STATUS:
+                return conversation.status if conversation is not None else status.text("Closed")
+            case Kind.LOCAL if conversation is not None:
+                return conversation.local
+            case Kind.REMOTE if conversation is not None:
+                return conversation.remote
+        return f"{NOWHERE}\n"
+
+    def _park_bounded(self, request: Request) -> None:
+        parked = request.session.parked_reads(request.fid)
+        if parked >= self._stack.config.limits.fid_reads:
+            raise refusal("TOO_MANY_REQUESTS")
+
+    def _write(self, request: Request, file: OpenFile, message: m.Twrite) -> None:
+        data, conversation = bytes(message.data), file.conversation
+        match file.place.kind:
+            case Kind.CTL if conversation is not None:
+                conversation.control(request, data)
+            case Kind.DATA if conversation is not None:
+                self._write_data(request, file, conversation, data)
+            case Kind.NDB:
+                self._stack.write_ndb(message.offset, data)
+                request.answer(m.Rwrite(len(data)))
+            case Kind.LOG:
+                self._stack.log.control(data)
+                request.answer(m.Rwrite(len(data)))
+            case Kind.CS | Kind.DNS if file.query is not None:
+                self._ask(request, file, file.query, message.offset, data)
+            case _:
+                raise refusal("PERMISSION_DENIED")
+
+    def _write_data(
+        self, request: Request, file: OpenFile, conversation: Conversation, data: bytes
+    ) -> None:
+        conversation.check_write()
+        limits, stack = self._stack.config.limits, self._stack
+        if not file.waiting_bytes:
+            file.refusing = False
+        if (
+            file.refusing
+            or file.waiting_bytes >= limits.fid_write_bytes
+            or self.waiting_bytes >= limits.session_write_bytes
+            or stack.counters["parked_bytes"] >= limits.gateway_write_bytes
+        ):
+            # No hole may arise: until all before it are out, the fid's later ones fare alike.
+            file.refusing = bool(file.waiting_bytes)
+            raise refusal("WRITE_QUEUE_FULL")
+        if not data:
+            request.answer(m.Rwrite(0))
+            return
+
+        def account(change: int) -> None:
+            file.waiting_bytes += change
+            self.waiting_bytes += change
+            stack.count("parked_bytes", change)
+
+        conversation.write(Write(request, memoryview(data), account))
+
+    def _ask(
+        self, request: Request, file: OpenFile, query: Query, offset: int, data: bytes
+    ) -> None:
+        query.check(offset, len(data))
+        query.running, query.replies = True, []
+        kind = query.kind.name.lower()
+
+        def verdict(replies: list[bytes] | None, why: NetError | None) -> None:
+            query.running = False
+            if why is not None:
+                request.refuse(why)
+                return
+            query.replies = replies or []
+            request.answer(m.Rwrite(len(data)))
+
+        question = self._stack.ask(kind, file.user, data, verdict)
+
+        def withdraw() -> None:
+            query.running = False
+            self._stack.forget(question)
+
+        request.park(withdraw)
+
+    def _change(self, change: attributes.Change, place: Place) -> None:
+        conversation = self._stack.at(place.number)
+        if conversation is None:
+            return
+        if change.mode is not None:
+            conversation.mode = change.mode
+        if change.owner is not None:
+            conversation.owner = change.owner
+
+    def _refuse_change(self, message: m.Message, view: FidView) -> None:
+        if isinstance(message, m.Tremove):
+            self.clunk(view.fid)
+        if isinstance(message, _CHANGES):
+            raise refusal("PERMISSION_DENIED")
+        if isinstance(message, _LACKING):
+            raise refusal("UNKNOWN_MESSAGE")
+        raise refusal("BAD_USE_OF_FID")
+
+    def _qid(self, place: Place) -> Qid:
+        return qid_of(place, ndb_vers=self._stack.ndb_vers)
+
+
+def verdict_error(kind: str, text: str, number: int) -> NetError:
+    """A refused query, with the prefix that the original puts before it."""
+    words = text if text.startswith(f"{kind}: ") else f"{kind}: {text}"
+    return NetError(words, number or errno_of(words))
+
+
+def _opened(request: Request, stack: Stack, place: Place) -> m.Message:
+    qid = qid_of(place, ndb_vers=stack.ndb_vers)
+    return m.Rlopen(qid, 0) if isinstance(request.message, m.Tlopen) else m.Ropen(qid, 0)

@@ -1,0 +1,214 @@
+"""TCP sockets: how they are made, named, tuned and reset; and watching them.
+
+Nothing here blocks and nothing here decides. Every socket sends without Nagle's delay, as a Twrite
+is the client's own unit. The host's refusals come out as OSError with its errno.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from netrelay.reference.net.address import Address, of_socket
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+# Completed calls that the host keeps until they are listened for.
+BACKLOG: Final = 128
+_RESTRICTED: Final = range(600, 1024)
+_ABORT: Final = struct.pack("ii", 1, 0)
+
+
+@dataclass(slots=True)
+class Tuning:
+    """Options of ctl that outlive the socket they were set before."""
+
+    ttl: int | None = None
+    tos: int | None = None
+
+
+class Watch:
+    """A socket and what the loop watches it for; closing it ends the watch."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+        self.sock = sock
+        self._loop = loop
+        self._reading = self._writing = False
+
+    def readable(self, act: Callable[[], None] | None) -> None:
+        """Call `act` whenever something can be received; none ends that."""
+        if act is not None:
+            self._loop.add_reader(self.sock, act)
+        elif self._reading:
+            self._loop.remove_reader(self.sock)
+        self._reading = act is not None
+
+    def writable(self, act: Callable[[], None] | None) -> None:
+        """Call `act` whenever something can be sent; none ends that."""
+        if act is not None:
+            self._loop.add_writer(self.sock, act)
+        elif self._writing:
+            self._loop.remove_writer(self.sock)
+        self._writing = act is not None
+
+    def release(self) -> socket.socket:
+        """Stop watching; the socket is the caller's."""
+        self.readable(None)
+        self.writable(None)
+        return self.sock
+
+    def close(self) -> None:
+        """Stop watching and close."""
+        self.release().close()
+
+    def reset(self) -> None:
+        """Close with a reset instead of a FIN."""
+        # Only a socket that is no longer connected refuses, and that has nothing to reset.
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
+        self.close()
+
+
+def dial(
+    remote: Address, local: Address | None, tuning: Tuning, *, restricted: bool
+) -> socket.socket:
+    """Begin a connection; its outcome is known when the socket becomes writable.
+
+    Errors: OSError when the host refuses at once.
+    """
+    sock = _stream(_family(remote))
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        tune(sock, tuning)
+        if local is not None:
+            _bind(sock, _alike(local, remote), local.port, restricted=restricted)
+        elif restricted:
+            _bind(sock, _alike(Address(None, 0), remote), 0, restricted=True)
+        number = sock.connect_ex((str(remote.ip), remote.port))
+        if number not in {0, errno.EINPROGRESS}:
+            raise OSError(number, "connect")
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def announce(local: Address, tuning: Tuning) -> socket.socket:
+    """Take calls; without an address at every one of both families, or of IPv4 if that is all.
+
+    Errors: OSError.
+    """
+    if local.ip is not None:
+        return _listener(_family(local), str(local.ip), local.port, tuning)
+    try:
+        return _listener(socket.AF_INET6, "::", local.port, tuning)
+    except OSError as err:
+        if err.errno not in {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}:
+            raise
+    return _listener(socket.AF_INET, "0.0.0.0", local.port, tuning)  # noqa: S104  asked for: `*`
+
+
+def probe(local: Address, *, restricted: bool) -> None:
+    """Check that `local` may be bound, without taking it. Errors: OSError."""
+    with _stream(_family(local)) as sock:
+        _bind(sock, str(local.ip or "::"), local.port, restricted=restricted)
+
+
+def accept(listener: socket.socket) -> socket.socket:
+    """One call off a listener. Errors: BlockingIOError when none waits, OSError."""
+    while True:
+        try:
+            sock, _ = listener.accept()
+        except ConnectionAbortedError:
+            continue
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
+
+
+def local_of(sock: socket.socket) -> Address:
+    """The socket's own address."""
+    return of_socket(sock.getsockname())
+
+
+def remote_of(sock: socket.socket) -> Address | None:
+    """The address of the other end; none if it has gone already."""
+    try:
+        return of_socket(sock.getpeername())
+    except OSError:
+        return None
+
+
+def keep_alive(sock: socket.socket, interval_ms: int) -> None:
+    """Probe the other end after so long a silence; the host counts whole seconds, 1 to 32767."""
+    seconds = min(max(interval_ms // 1000, 1), 32767)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, seconds)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, seconds)
+
+
+def tune(sock: socket.socket, tuning: Tuning) -> None:
+    """Apply ttl and tos. Errors: OSError."""
+    six = sock.family == socket.AF_INET6
+    if tuning.ttl is not None:
+        # 0 is no hop count that the host takes; nothing would leave with it either way.
+        hops = max(tuning.ttl, 1)
+        if six:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, hops)
+        else:
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, hops)
+    if tuning.tos is not None:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tuning.tos)
+
+
+def _listener(family: socket.AddressFamily, host: str, port: int, tuning: Tuning) -> socket.socket:
+    sock = _stream(family)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(host != "::"))
+        tune(sock, tuning)
+        sock.bind((host, port))
+        sock.listen(BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _stream(family: socket.AddressFamily) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    return sock
+
+
+def _bind(sock: socket.socket, host: str, port: int, *, restricted: bool) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if port or not restricted:
+        sock.bind((host, port))
+        return
+    for candidate in _RESTRICTED:
+        try:
+            sock.bind((host, candidate))
+        except OSError as err:
+            if err.errno != errno.EADDRINUSE:
+                raise
+        else:
+            return
+    raise OSError(errno.EADDRINUSE, "bind")
+
+
+def _family(address: Address) -> socket.AddressFamily:
+    four = address.ip is not None and address.ip.version == 4
+    return socket.AF_INET if four else socket.AF_INET6
+
+
+def _alike(local: Address, remote: Address) -> str:
+    """The local address in the family of the remote one, as far as it names none."""
+    if local.ip is not None:
+        return str(local.ip)
+    return "0.0.0.0" if _family(remote) == socket.AF_INET else "::"  # noqa: S104  any, to call from

@@ -1,0 +1,144 @@
+"""A gateway of each core, sessions of it, and peers that it may dial."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from netrelay.types import Dialect, GatewayConfig, Limits
+
+from .rawclient import PATIENCE_S, RawClient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from netrelay.core import Core, GatewayCore
+
+STARTED = 1_700_000_000
+
+
+class Place:
+    """A gateway and what a test has at it; closing it shows that nothing is left."""
+
+    def __init__(self, core: Core, folder: Path) -> None:
+        self._core = core
+        self._folder = folder
+        self._stack = ExitStack()
+        self.gateways: list[GatewayCore] = []
+
+    def gateway(
+        self,
+        *,
+        root: str = "/",
+        limits: Limits | None = None,
+        allow_dial: tuple[str, ...] = ("127.0.0.0/8", "::1/128"),
+    ) -> Door:
+        """Another gateway, on a unix socket of its own."""
+        core = self._core.Gateway(
+            GatewayConfig(
+                host_owner="gate",
+                root=root,
+                workers=2,
+                allow_dial=allow_dial,
+                ndb=b"sys=gate\n",
+                started=STARTED,
+                limits=limits or Limits(),
+            )
+        )
+        path = str(self._folder / f"{len(self.gateways)}.sock")
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(path)
+        listener.listen(64)
+        core.listen(listener.detach())
+        self.gateways.append(core)
+        return Door(core, path, self._stack)
+
+    def close(self) -> None:
+        """End all; a panic in one is a failure."""
+        self._stack.close()
+        for core in self.gateways:
+            panics = core.stats()["panics"]
+            core.abort()
+            assert core.wait_closed(PATIENCE_S)
+            assert panics == 0
+
+
+class Door:
+    """A gateway and the way in."""
+
+    def __init__(self, core: GatewayCore, path: str, stack: ExitStack) -> None:
+        self.core = core
+        self.path = path
+        self._stack = stack
+
+    def connect(self, dialect: Dialect = Dialect.P2000) -> RawClient:
+        """A session that has said nothing."""
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(PATIENCE_S)
+        sock.connect(self.path)
+        return self._stack.enter_context(RawClient(sock, dialect))
+
+    def attach(
+        self,
+        uname: str = "glenda",
+        aname: str = "",
+        *,
+        dialect: Dialect = Dialect.P2000,
+        msize: int = 65536,
+    ) -> RawClient:
+        """A session that is attached."""
+        return self.connect(dialect).begin(uname, aname, msize=msize)
+
+
+class Server:
+    """A TCP server that the gateway dials; it does what the test says."""
+
+    def __init__(self, host: str = "127.0.0.1", *, backlog: int = 16) -> None:
+        self.listener = socket.create_server((host, 0), backlog=backlog)
+        self.listener.settimeout(PATIENCE_S)
+        self.port: int = self.listener.getsockname()[1]
+        self._calls: list[socket.socket] = []
+
+    def accept(self) -> socket.socket:
+        """The next call."""
+        call, _ = self.listener.accept()
+        call.settimeout(PATIENCE_S)
+        self._calls.append(call)
+        return call
+
+    def close(self) -> None:
+        """The server and all of its calls."""
+        for call in (*self._calls, self.listener):
+            call.close()
+
+
+@pytest.fixture
+def place(core: Core, tmp_path: Path) -> Iterator[Place]:
+    """Room for gateways."""
+    place = Place(core, tmp_path)
+    yield place
+    place.close()
+
+
+@pytest.fixture
+def door(place: Place) -> Door:
+    """An ordinary gateway."""
+    return place.gateway()
+
+
+@pytest.fixture
+def client(door: Door) -> RawClient:
+    """A session of glenda's."""
+    return door.attach()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """Someone to dial."""
+    server = Server()
+    yield server
+    server.close()
