@@ -33,7 +33,7 @@ pub struct Limits {
     pub sessions: usize,
     /// Conversations of one protocol (`no free devices`). The qid has room for 2^20.
     pub conversations: u32,
-    /// Connections that are being closed in the background by one worker; the oldest then goes.
+    /// Connections that one worker closes in the background; a further one closes as it stands.
     pub closing_per_worker: usize,
     /// From accept until a fid is attached; a session that takes longer is closed.
     pub attach_deadline: Duration,

@@ -53,3 +53,14 @@ pub(crate) enum Work {
     /// Go on closing a connection.
     Closing(u32),
 }
+
+/// What has a deadline.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Timer {
+    /// A connection being closed in the background, by slot.
+    Closing(u32),
+    /// A session that has not attached yet, by slot.
+    Attach(u32),
+    /// All sessions of a gateway that is shutting down.
+    Drain,
+}

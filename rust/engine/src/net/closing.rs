@@ -57,11 +57,11 @@ impl Closing {
         self.deadline
     }
 
-    /// The socket takes bytes again: if some wait, that is progress.
-    pub(crate) fn note_writable(&mut self, host: &Host) {
+    /// The socket takes bytes again: if some wait, that is progress, and `deadline` the new one.
+    pub(crate) fn note_writable(&mut self, deadline: Instant) {
         self.outbound.note_writable();
         if !self.outbound.is_empty() {
-            self.deadline = host.now + host.shared.config.limits.linger;
+            self.deadline = deadline;
         }
     }
 
@@ -94,10 +94,15 @@ impl Closing {
         self.outbound.withdraw(waiter, host)
     }
 
-    /// Feeds a Twrite that was still arriving at the last clunk.
-    pub(crate) fn feed(&mut self, waiter: &Waiter, bytes: &[u8], host: &mut Host) -> bool {
-        let fed = self.outbound.feed(Some(self.socket.as_fd()), waiter, bytes, host);
-        fed.is_ok()
+    /// Whether that Twrite waits here.
+    pub(crate) fn holds(&self, waiter: &Waiter) -> bool {
+        self.outbound.holds(waiter)
+    }
+
+    /// Feeds a Twrite that was still arriving at the last clunk. A failure is met again by
+    /// [`Self::serve`].
+    pub(crate) fn feed(&mut self, waiter: &Waiter, bytes: &[u8], host: &mut Host) {
+        let _ = self.outbound.feed(Some(self.socket.as_fd()), waiter, bytes, host);
     }
 
     /// Gives up: what still waits is refused, and the socket closes as it stands.

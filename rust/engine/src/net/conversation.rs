@@ -9,21 +9,26 @@
 //! ctl, data and err; the registry counts those. What remains of the connection then is closed in
 //! the background, under no number. Who may do what was checked before a request comes here.
 
+use std::mem;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use netrelay_proto::error::Refusal;
 use rustix::io::Errno;
 
+use super::address::{Local, endpoint};
 use super::calls::Calls;
-use super::closing::Closing;
 use super::host::Host;
 use super::inbound::{Inbound, More};
 use super::operation::Outcome;
 use super::outbound::Outbound;
-use super::tcp;
+use super::status::{self, TcpInfo};
+use super::{tcp, tcp_info};
 use crate::error::refusal;
+use crate::log::Event as Note;
 use crate::mailbox::Waiter;
+use crate::tree::qid::File;
 
 /// A numbered directory of `/net/tcp` in use.
 #[derive(Debug)]
@@ -39,9 +44,14 @@ pub(crate) struct Conversation {
     pub(super) connecting: Option<(Waiter, u32)>,
     /// What the connection failed with.
     pub(super) failure: Option<Refusal>,
-    /// Where `bind` or a connect put the local end, `announce` the calls.
-    pub(super) bound: Option<SocketAddr>,
+    /// What `bind` chose for a later connect.
+    pub(super) bound: Option<Local>,
+    /// Whether the connect said where from.
+    pub(super) from: bool,
+    /// Our end's address, once there is no socket to ask.
+    pub(super) local: Option<SocketAddr>,
     pub(super) remote: Option<SocketAddr>,
+    pub(super) keepalive: Duration,
     pub(super) tuning: tcp::Tuning,
     /// Reads of err, which only a flush ends.
     err_reads: Vec<Waiter>,
@@ -77,7 +87,10 @@ impl Conversation {
             connecting: None,
             failure: None,
             bound: None,
+            from: false,
+            local: None,
             remote: None,
+            keepalive: Duration::ZERO,
             tuning: tcp::Tuning::default(),
             err_reads: Vec::new(),
             queued: false,
@@ -98,23 +111,28 @@ impl Conversation {
         self.socket.as_ref().map(AsFd::as_fd)
     }
 
-    /// A Tread of data.
-    pub(crate) fn read(&mut self, waiter: Waiter, count: u32, host: &mut Host) -> Option<Outcome> {
+    /// A Tread of data; it waits for the next run.
+    pub(crate) fn read(&mut self, waiter: Waiter, count: u32) -> Option<Outcome> {
         match self.state {
             State::Idle | State::Announced => Some(Outcome::Refused(Refusal::HUNGUP)),
-            State::Connected | State::Connecting | State::Hungup if count == 0 => {
+            State::Connecting | State::Connected | State::Hungup if count == 0 => {
                 Some(Outcome::Bytes(Vec::new()))
             }
-            State::Connecting => {
+            State::Connecting | State::Connected | State::Hungup => {
                 self.inbound.park(waiter, count);
-                None
-            }
-            State::Connected | State::Hungup => {
-                self.inbound.park(waiter, count);
-                self.serve_reads(host);
                 None
             }
         }
+    }
+
+    /// Whether a run could answer a Tread.
+    pub(crate) fn has_input(&self) -> bool {
+        self.inbound.has_input() || self.state == State::Hungup
+    }
+
+    /// Whether that Twrite waits here.
+    pub(crate) fn holds_write(&self, waiter: &Waiter) -> bool {
+        self.outbound.holds(waiter)
     }
 
     /// A Tread of err: nothing is ever there to read.
@@ -176,6 +194,7 @@ impl Conversation {
             self.connecting = None;
             self.socket = None;
             self.remote = None;
+            self.local = self.bound.map(tcp::chosen);
             self.state = State::Idle;
             self.inbound.refuse(&Refusal::HUNGUP, host);
             self.outbound.refuse(&Refusal::HUNGUP, host);
@@ -221,10 +240,21 @@ impl Conversation {
         }
     }
 
+    /// The text of local, remote or status.
+    pub(crate) fn text(&self, file: File) -> String {
+        match file {
+            File::Local => {
+                endpoint(self.socket().map_or(self.local, |socket| tcp::local(socket)))
+            }
+            File::Remote => endpoint(self.remote),
+            _ => self.status(),
+        }
+    }
+
     /// Resets the connection or stops taking calls (`hangup`). Readers get what has arrived.
     pub(super) fn hang_up(&mut self, host: &mut Host) {
         self.inbound.hang_up(self.connection());
-        if let Some(socket) = self.socket.take() {
+        if let Some(socket) = self.drop_socket() {
             tcp::reset_on_close(socket.as_fd());
         }
         self.outbound.refuse(&Refusal::HUNGUP, host);
@@ -232,22 +262,21 @@ impl Conversation {
     }
 
     /// Ends both directions in order (`close`): FIN goes out behind what is written.
-    pub(super) fn close(&mut self, host: &mut Host) -> Option<Closing> {
+    pub(super) fn close(&mut self, host: &mut Host) {
         if self.state != State::Connected {
-            self.hang_up(host);
-            return None;
+            return self.hang_up(host);
         }
         self.inbound.hang_up(self.connection());
-        let closing = self.socket.take().map(|socket| {
-            Closing::new(socket, std::mem::take(&mut self.outbound), host)
-        });
+        if let Some(socket) = self.drop_socket() {
+            host.retire(socket, mem::take(&mut self.outbound));
+        }
         self.become_hungup(host);
-        closing
     }
 
-    /// The last clunk: what is left of the connection, to be closed in the background.
-    pub(crate) fn release(mut self, host: &mut Host) -> Option<Closing> {
+    /// The last clunk; a connection goes on to be closed in the background.
+    pub(crate) fn release(mut self, host: &mut Host) {
         let why = Refusal::INTERRUPTED;
+        self.note_end(host);
         self.inbound.refuse(&why, host);
         self.calls.refuse(&why, host);
         for waiter in self.err_reads.drain(..) {
@@ -257,29 +286,54 @@ impl Conversation {
             host.finish(waiter, Outcome::Refused(why.clone()));
         }
         match (self.state, self.socket.take()) {
-            (State::Connected, Some(socket)) => Some(Closing::new(socket, self.outbound, host)),
-            _ => {
-                self.outbound.refuse(&Refusal::HUNGUP, host);
-                None
-            }
+            (State::Connected, Some(socket)) => host.retire(socket, self.outbound),
+            _ => self.outbound.refuse(&Refusal::HUNGUP, host),
         }
     }
 
     /// The connection failed: Twrites are refused, readers get what arrived and then `why`.
     pub(super) fn fail(&mut self, why: Refusal, host: &mut Host) {
         let why = self.failure.get_or_insert(why).clone();
+        self.note_end(host);
         self.state = State::Hungup;
         self.outbound.refuse(&why, host);
         self.serve_reads(host);
     }
 
     fn become_hungup(&mut self, host: &mut Host) {
+        self.note_end(host);
         self.state = State::Hungup;
         if let Some((waiter, _)) = self.connecting.take() {
             host.finish(waiter, Outcome::Refused(Refusal::HUNGUP));
         }
         self.calls.refuse(&Refusal::LISTEN_HUNGUP, host);
         self.serve_reads(host);
+    }
+
+    /// Tells the log, if there was anything to end.
+    fn note_end(&self, host: &Host) {
+        if matches!(self.state, State::Connected | State::Announced) {
+            host.record(self.number, Note::Hangup, self.remote);
+        }
+    }
+
+    /// Parts with the socket; our end's address is still told.
+    fn drop_socket(&mut self) -> Option<OwnedFd> {
+        let socket = self.socket.take()?;
+        self.local = tcp::local(socket.as_fd());
+        Some(socket)
+    }
+
+    fn status(&self) -> String {
+        let info = self.connection().map(tcp_info::ask);
+        let word = match self.state {
+            State::Idle | State::Hungup => status::CLOSED,
+            State::Connecting => status::SYN_SENT,
+            State::Connected => info.as_ref().map_or(status::CLOSED, TcpInfo::word),
+            State::Announced => status::LISTEN,
+        };
+        let keepalive = u32::try_from(self.keepalive.as_millis()).unwrap_or(u32::MAX);
+        status::line(word, &info.unwrap_or_default(), keepalive)
     }
 
     /// The socket, if it is a connection's.
@@ -303,6 +357,7 @@ impl Conversation {
         if self.failure.is_none()
             && let Some(why) = self.inbound.failure().cloned()
         {
+            self.note_end(host);
             self.state = State::Hungup;
             self.outbound.refuse(&why, host);
             self.failure = Some(why);
@@ -317,11 +372,12 @@ impl Conversation {
             Ok(()) => {
                 self.state = State::Connected;
                 self.outbound.note_writable();
+                host.record(self.number, Note::Connect, self.remote);
                 waiter.map(|(waiter, count)| (waiter, Outcome::Wrote(count)))
             }
             Err(error) => {
                 let why = self.connect_refusal(error);
-                self.socket = None;
+                self.drop_socket();
                 self.inbound.fail(why.clone());
                 waiter.map(|(waiter, _)| {
                     let outcome = Outcome::Refused(why.clone());
@@ -338,7 +394,7 @@ impl Conversation {
     /// What a failed connect is told; the host's one errno for "no port" has two meanings.
     pub(super) fn connect_refusal(&self, error: Errno) -> Refusal {
         match error {
-            Errno::ADDRNOTAVAIL if self.bound.is_none() => Refusal::NO_PORTS,
+            Errno::ADDRNOTAVAIL if !self.from => Refusal::NO_PORTS,
             error => refusal(error),
         }
     }

@@ -5,20 +5,26 @@
 //! back is whether a waiter's client reads its replies ([`Host::congested`]); a conversation that
 //! stopped for that is run again when the session has drained.
 
-use std::collections::VecDeque;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
 use mio::unix::SourceFd;
 use mio::{Interest, Token};
 use rustix::io::Errno;
+use slab::Slab;
 
+use super::closing::{Closing, Progress};
 use super::operation::Outcome;
+use super::outbound::Outbound;
 use crate::buffers::Pool;
-use crate::mailbox::{SessionKey, Waiter};
+use crate::log::Event;
+use crate::mailbox::{Mail, SessionKey, Waiter};
 use crate::shared::Shared;
-use crate::work::{Source, Work};
+use crate::work::{Source, Timer, Work};
 
 /// One worker's surroundings, lent to whatever it runs.
 #[derive(Debug)]
@@ -33,6 +39,9 @@ pub(crate) struct Host {
     /// When this turn began.
     pub(crate) now: Instant,
     registry: mio::Registry,
+    /// Connections that nobody holds any more.
+    closing: Slab<Closing>,
+    timers: BinaryHeap<Reverse<(Instant, Timer)>>,
     congested: Vec<SessionKey>,
     stalled: Vec<(SessionKey, u32)>,
 }
@@ -47,6 +56,8 @@ impl Host {
             ready: VecDeque::new(),
             now: Instant::now(),
             registry,
+            closing: Slab::new(),
+            timers: BinaryHeap::new(),
             congested: Vec::new(),
             stalled: Vec::new(),
         }
@@ -63,12 +74,124 @@ impl Host {
         result.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::NOMEM))
     }
 
-    /// Has the loop report `fd`, which it watches, for another source.
-    pub(crate) fn rewatch(&self, fd: BorrowedFd<'_>, source: Source) -> Result<(), Errno> {
+    /// Has `timer` run at `when` or a little later.
+    pub(crate) fn schedule(&mut self, when: Instant, timer: Timer) {
+        self.timers.push(Reverse((when, timer)));
+    }
+
+    /// When the next timer is due.
+    pub(crate) fn next_timer(&self) -> Option<Instant> {
+        self.timers.peek().map(|Reverse((when, _))| *when)
+    }
+
+    /// A timer that is due.
+    pub(crate) fn due_timer(&mut self) -> Option<Timer> {
+        self.next_timer().filter(|when| *when <= self.now)?;
+        self.timers.pop().map(|Reverse((_, timer))| timer)
+    }
+
+    /// Tells the log, and the workers if anybody may be waiting for a line.
+    pub(crate) fn record(&self, number: u32, event: Event, at: Option<SocketAddr>) {
+        if self.shared.log.record(number, event, at) {
+            for worker in self.shared.workers() {
+                self.shared.mail(worker, Mail::Log);
+            }
+        }
+    }
+
+    /// Closes a connection in the background: first what `outbound` holds, then FIN, then until
+    /// the other end is done too.
+    pub(crate) fn retire(&mut self, socket: OwnedFd, outbound: Outbound) {
+        let mut closing = Closing::new(socket, outbound, self);
+        let progress = closing.serve(self);
+        let room = self.closing.len() < self.shared.config.limits.closing_per_worker;
+        if progress == Progress::Over || !room {
+            return closing.abandon(self);
+        }
+        let entry = self.closing.vacant_entry();
+        // The bound on them is far below.
+        let slot = u32::try_from(entry.key()).unwrap_or(u32::MAX);
+        let deadline = closing.deadline();
+        let closing = entry.insert(closing);
         let interest = Interest::READABLE | Interest::WRITABLE;
-        let token = Token(source.token());
-        let result = self.registry.reregister(&mut SourceFd(&fd.as_raw_fd()), token, interest);
-        result.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::NOMEM))
+        let token = Token(Source::Closing(slot).token());
+        let fd = closing.socket().as_fd().as_raw_fd();
+        // Were it refused, the deadline would end the connection.
+        let _ = self.registry.reregister(&mut SourceFd(&fd), token, interest);
+        self.shared.stats.closing.add(1);
+        self.schedule(deadline, Timer::Closing(slot));
+        if progress == Progress::Again {
+            self.ready.push_back(Work::Closing(slot));
+        }
+    }
+
+    /// The socket of a closing connection takes bytes again.
+    pub(crate) fn note_closing_writable(&mut self, slot: u32) {
+        let deadline = self.now + self.shared.config.limits.linger;
+        if let Some(closing) = self.closing.get_mut(slot as usize) {
+            closing.note_writable(deadline);
+        }
+    }
+
+    /// Goes on closing a connection.
+    pub(crate) fn serve_closing(&mut self, slot: u32) {
+        let index = slot as usize;
+        // Taken out while it runs, as it runs on this very host.
+        let Some(mut closing) = self.closing.try_remove(index) else { return };
+        match closing.serve(self) {
+            Progress::Over => {
+                self.shared.stats.closing.sub(1);
+                closing.abandon(self);
+            }
+            progress => {
+                self.put_back(index, closing);
+                if progress == Progress::Again {
+                    self.ready.push_back(Work::Closing(slot));
+                }
+            }
+        }
+    }
+
+    /// The deadline of a closing connection may have come.
+    pub(crate) fn expire_closing(&mut self, slot: u32) {
+        let index = slot as usize;
+        let Some(deadline) = self.closing.get(index).map(Closing::deadline) else { return };
+        if deadline > self.now {
+            self.schedule(deadline, Timer::Closing(slot));
+        } else if let Some(closing) = self.closing.try_remove(index) {
+            self.shared.stats.closing.sub(1);
+            closing.abandon(self);
+        }
+    }
+
+    /// Takes back a Twrite that is being carried out behind its conversation's end.
+    pub(crate) fn withdraw_closing(&mut self, waiter: &Waiter) -> Option<Outcome> {
+        let holds = |closing: &Closing| closing.holds(waiter);
+        let index = self.closing.iter().find(|(_, closing)| holds(closing))?.0;
+        let mut closing = self.closing.try_remove(index)?;
+        let outcome = closing.withdraw(waiter, self);
+        self.put_back(index, closing);
+        outcome
+    }
+
+    /// Feeds a Twrite that was still arriving when its conversation ended.
+    pub(crate) fn feed_closing(&mut self, waiter: &Waiter, bytes: &[u8]) {
+        let holds = |closing: &Closing| closing.holds(waiter);
+        let Some((index, _)) = self.closing.iter().find(|(_, closing)| holds(closing)) else {
+            return;
+        };
+        let Some(mut closing) = self.closing.try_remove(index) else { return };
+        closing.feed(waiter, bytes, self);
+        self.put_back(index, closing);
+        if let Ok(slot) = u32::try_from(index) {
+            self.ready.push_back(Work::Closing(slot));
+        }
+    }
+
+    fn put_back(&mut self, index: usize, closing: Closing) {
+        // The slot that was emptied last is the one that is filled next.
+        let back = self.closing.insert(closing);
+        debug_assert_eq!(back, index, "a slab reuses the last vacancy first");
     }
 
     /// Leaves what came of `waiter`'s request.

@@ -109,17 +109,17 @@ impl Inbound {
         self.end = Some(End::Failed(why));
     }
 
+    /// Whether there may be something to answer a Tread with.
+    pub(crate) fn has_input(&self) -> bool {
+        self.readable || self.end.is_some() || !self.arrived.is_empty()
+    }
+
     /// What the stream failed with, as far as readers have come.
     pub(crate) fn failure(&self) -> Option<&Refusal> {
         match &self.end {
             Some(End::Failed(why)) => Some(why),
             _ => None,
         }
-    }
-
-    /// Whether the peer's end of file has been read.
-    pub(crate) fn ended(&self) -> bool {
-        self.end.is_some()
     }
 
     /// Answers waiting Treads while there is something to answer them with. `failure` is what a

@@ -7,9 +7,8 @@
 use netrelay_proto::error::Refusal;
 
 use super::ctl::Command;
-use super::Text;
 use crate::buffers::Payload;
-use crate::mailbox::Waiter;
+use crate::tree::qid::File;
 
 /// A request of a session to a conversation. The permission to make it has been checked.
 #[derive(Debug)]
@@ -25,7 +24,7 @@ pub(crate) enum Operation {
     /// A Topen of listen.
     Listen,
     /// A Tread of local, remote or status.
-    Text { text: Text, offset: u64, count: u32 },
+    Text { file: File, offset: u64, count: u32 },
     /// The waiter's request is flushed, or its fid or session is gone.
     Withdraw,
     /// The last clunk: the number has been given back.

@@ -149,6 +149,11 @@ impl Outbound {
         }
     }
 
+    /// Whether that Twrite waits here.
+    pub(crate) fn holds(&self, waiter: &Waiter) -> bool {
+        self.writes.iter().any(|write| write.waiter == *waiter)
+    }
+
     /// Takes a waiting Twrite back: what is left to say of it, or nothing if it was not there.
     pub(crate) fn withdraw(&mut self, waiter: &Waiter, host: &mut Host) -> Option<Outcome> {
         let place = self.writes.iter().position(|write| write.waiter == *waiter)?;

@@ -5,6 +5,7 @@
 //! without Nagle's delay, because a Twrite is the client's own unit.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
@@ -19,8 +20,13 @@ use rustix::net::{
     getsockname, listen, socket_with,
 };
 
+use super::address::Local;
+
 /// Completed calls that the host keeps for an announced conversation until they are listened for.
 const BACKLOG: i32 = 128;
+
+/// The ports that `!r` asks for one of, as the original has them.
+const RESTRICTED: RangeInclusive<u16> = 600..=1023;
 
 /// Options of ctl that outlive the socket they were set before.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -35,15 +41,14 @@ pub(crate) struct Tuning {
 /// The host refuses at once; `ADDRNOTAVAIL` without `local` means that it has no port left.
 pub(crate) fn dial(
     remote: SocketAddr,
-    local: Option<SocketAddr>,
+    local: Option<Local>,
     tuning: Tuning,
 ) -> Result<OwnedFd, Errno> {
     let socket = socket(family(remote.ip()))?;
     set_tcp_nodelay(&socket, true)?;
     tune(socket.as_fd(), tuning)?;
     if let Some(local) = local {
-        set_socket_reuseaddr(&socket, true)?;
-        bind(&socket, &alike(local, remote))?;
+        bind_to(socket.as_fd(), local.address.unwrap_or(any(remote.ip())), local)?;
     }
     match connect(&socket, &remote) {
         Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok(socket),
@@ -60,17 +65,21 @@ pub(crate) fn dialled(socket: BorrowedFd<'_>) -> Option<Result<(), Errno>> {
     }
 }
 
-/// Takes calls at `port` of `address`; without one at every address of both families, or of IPv4
-/// where the host has no IPv6.
+/// Takes calls at `local`; without an address at every one of both families, or of IPv4 where the
+/// host has no IPv6.
 ///
 /// # Errors
 /// The host refuses the address or the port.
-pub(crate) fn announce(address: Option<IpAddr>, port: u16) -> Result<OwnedFd, Errno> {
-    let listener = match address {
-        Some(address) => listener(address, port)?,
-        None => match listener(Ipv6Addr::UNSPECIFIED.into(), port) {
+pub(crate) fn announce(local: Local, tuning: Tuning) -> Result<OwnedFd, Errno> {
+    if local.restricted && local.port == 0 {
+        // Two families can't be given the same port of a range without a race; nobody asks.
+        return Err(Errno::ADDRNOTAVAIL);
+    }
+    let listener = match local.address {
+        Some(address) => listener(address, local.port, tuning)?,
+        None => match listener(Ipv6Addr::UNSPECIFIED.into(), local.port, tuning) {
             Err(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL) => {
-                listener(Ipv4Addr::UNSPECIFIED.into(), port)?
+                listener(Ipv4Addr::UNSPECIFIED.into(), local.port, tuning)?
             }
             made => made?,
         },
@@ -83,10 +92,10 @@ pub(crate) fn announce(address: Option<IpAddr>, port: u16) -> Result<OwnedFd, Er
 ///
 /// # Errors
 /// The host refuses the address or the port.
-pub(crate) fn probe(local: SocketAddr) -> Result<(), Errno> {
-    let socket = socket(family(local.ip()))?;
-    set_socket_reuseaddr(&socket, true)?;
-    bind(&socket, &local)
+pub(crate) fn probe(local: Local) -> Result<(), Errno> {
+    let address = local.address.unwrap_or(Ipv6Addr::UNSPECIFIED.into());
+    let socket = socket(family(address))?;
+    bind_to(socket.as_fd(), address, local)
 }
 
 /// Takes one call off a listener: its socket and who calls.
@@ -105,6 +114,11 @@ pub(crate) fn accept(listener: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
             Err(error) => return Err(error),
         }
     }
+}
+
+/// The address that `bind` chose, for the local file before there is a socket to ask.
+pub(crate) fn chosen(local: Local) -> SocketAddr {
+    SocketAddr::new(local.address.unwrap_or(Ipv6Addr::UNSPECIFIED.into()), local.port)
 }
 
 /// The socket's own address.
@@ -159,14 +173,29 @@ pub(crate) fn tune(socket: BorrowedFd<'_>, tuning: Tuning) -> Result<(), Errno> 
     Ok(())
 }
 
-fn listener(address: IpAddr, port: u16) -> Result<OwnedFd, Errno> {
+fn listener(address: IpAddr, port: u16, tuning: Tuning) -> Result<OwnedFd, Errno> {
     let socket = socket(family(address))?;
     set_socket_reuseaddr(&socket, true)?;
     if let IpAddr::V6(address) = address {
         set_ipv6_v6only(&socket, !address.is_unspecified())?;
     }
+    tune(socket.as_fd(), tuning)?;
     bind(&socket, &SocketAddr::new(address, port))?;
     Ok(socket)
+}
+
+fn bind_to(socket: BorrowedFd<'_>, address: IpAddr, local: Local) -> Result<(), Errno> {
+    set_socket_reuseaddr(socket, true)?;
+    if local.port != 0 || !local.restricted {
+        return bind(socket, &SocketAddr::new(address, local.port));
+    }
+    for port in RESTRICTED.rev() {
+        match bind(socket, &SocketAddr::new(address, port)) {
+            Err(Errno::ADDRINUSE) => {}
+            done => return done,
+        }
+    }
+    Err(Errno::ADDRNOTAVAIL)
 }
 
 fn socket(family: AddressFamily) -> Result<OwnedFd, Errno> {
@@ -180,16 +209,12 @@ fn family(address: IpAddr) -> AddressFamily {
     }
 }
 
-/// `local` in the family of `remote`, as far as it names no address.
-fn alike(local: SocketAddr, remote: SocketAddr) -> SocketAddr {
-    if !local.ip().is_unspecified() {
-        return local;
+/// Any address of the family of `remote`.
+fn any(remote: IpAddr) -> IpAddr {
+    match remote {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     }
-    let any = match remote {
-        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    };
-    SocketAddr::new(any, local.port())
 }
 
 fn address(any: SocketAddrAny) -> Option<SocketAddr> {

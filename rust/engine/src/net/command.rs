@@ -1,0 +1,140 @@
+//! Carrying out ctl commands that parsed (docs/tree.md, section 5).
+//!
+//! Every command but connect is done when its Twrite is answered. What a command needs of the
+//! conversation's state is checked here; who may write to ctl was checked when it was opened.
+
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use netrelay_proto::error::Refusal;
+
+use super::address::{Local, Remote};
+use super::conversation::{Conversation, State};
+use super::ctl::Command;
+use super::host::Host;
+use super::operation::Outcome;
+use super::tcp;
+use crate::error::refusal;
+use crate::log::Event as Note;
+use crate::mailbox::Waiter;
+use crate::work::Source;
+
+impl Conversation {
+    /// A Twrite of `count` bytes to ctl; what came of it, or nothing while a connect waits.
+    pub(crate) fn control(
+        &mut self,
+        waiter: Waiter,
+        command: Command,
+        count: u32,
+        host: &mut Host,
+    ) -> Option<Outcome> {
+        let done = match command {
+            Command::Connect { remote, local } => {
+                return match self.connect(remote, local, host) {
+                    Ok(()) => {
+                        self.connecting = Some((waiter, count));
+                        None
+                    }
+                    Err(why) => Some(Outcome::Refused(why)),
+                };
+            }
+            Command::Announce(local) => self.announce(local, host),
+            Command::Bind(local) => self.bind(local),
+            Command::Hangup => {
+                self.hang_up(host);
+                Ok(())
+            }
+            Command::Close => {
+                self.close(host);
+                Ok(())
+            }
+            Command::ShutdownWrite => self.shutdown_write(host),
+            Command::Keepalive(idle) => self.keep_alive(idle),
+            Command::Ttl(ttl) => self.tune(tcp::Tuning { ttl: Some(ttl), ..self.tuning }),
+            Command::Tos(tos) => self.tune(tcp::Tuning { tos: Some(tos), ..self.tuning }),
+            Command::IgnoreAdvice => Ok(()),
+        };
+        Some(done.map_or_else(Outcome::Refused, |()| Outcome::Wrote(count)))
+    }
+
+    fn connect(
+        &mut self,
+        remote: Remote,
+        local: Option<Local>,
+        host: &mut Host,
+    ) -> Result<(), Refusal> {
+        self.idle()?;
+        host.shared.guard.check(remote.socket.ip())?;
+        let mut local = local.or(self.bound);
+        if remote.restricted {
+            local = Some(Local { restricted: true, ..local.unwrap_or_default() });
+        }
+        // From here on the conversation is used up, whatever comes of it.
+        self.remote = Some(remote.socket);
+        self.from = local.is_some_and(|local| local.address.is_some() || local.port != 0);
+        host.shared.stats.dials.add(1);
+        let dialled = tcp::dial(remote.socket, local, self.tuning).and_then(|socket| {
+            host.watch(socket.as_fd(), Source::Conversation(self.number))?;
+            Ok(socket)
+        });
+        match dialled {
+            Ok(socket) => {
+                self.socket = Some(socket);
+                self.state = State::Connecting;
+                Ok(())
+            }
+            Err(error) => {
+                let why = self.connect_refusal(error);
+                self.inbound.fail(why.clone());
+                self.fail(why.clone(), host);
+                Err(why)
+            }
+        }
+    }
+
+    fn announce(&mut self, local: Local, host: &mut Host) -> Result<(), Refusal> {
+        self.idle()?;
+        let socket = tcp::announce(local, self.tuning).map_err(refusal)?;
+        host.watch(socket.as_fd(), Source::Conversation(self.number)).map_err(refusal)?;
+        host.record(self.number, Note::Announce, tcp::local(socket.as_fd()));
+        self.socket = Some(socket);
+        self.state = State::Announced;
+        Ok(())
+    }
+
+    fn bind(&mut self, local: Local) -> Result<(), Refusal> {
+        self.idle()?;
+        tcp::probe(local).map_err(refusal)?;
+        self.bound = Some(local);
+        self.local = Some(tcp::chosen(local));
+        Ok(())
+    }
+
+    fn shutdown_write(&mut self, host: &mut Host) -> Result<(), Refusal> {
+        let State::Connected = self.state else { return Err(Refusal::HUNGUP) };
+        self.outbound.finish_after_queue();
+        self.serve(host);
+        Ok(())
+    }
+
+    fn keep_alive(&mut self, idle: Duration) -> Result<(), Refusal> {
+        let (State::Connected, Some(socket)) = (self.state, self.socket()) else {
+            return Err(Refusal::NOT_ESTABLISHED);
+        };
+        tcp::keep_alive(socket, idle).map_err(refusal)?;
+        self.keepalive = idle;
+        Ok(())
+    }
+
+    fn tune(&mut self, tuning: tcp::Tuning) -> Result<(), Refusal> {
+        if let Some(socket) = self.socket() {
+            tcp::tune(socket, tuning).map_err(refusal)?;
+        }
+        self.tuning = tuning;
+        Ok(())
+    }
+
+    fn idle(&self) -> Result<(), Refusal> {
+        if self.state == State::Idle { Ok(()) } else { Err(Refusal::CONNECTION_IN_USE) }
+    }
+}
