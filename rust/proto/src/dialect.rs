@@ -35,11 +35,8 @@ pub const VERSIONS: [&str; 4] = [PLAIN, WINDOWED, "9P2000.u", "9P2000.L"];
 ///
 /// A suffix it does not know is answered by the plain version (version(5)), which is how a client
 /// learns that the server does not know it.
-pub fn negotiate(asked: &str, served: &[&'static str]) -> Option<&'static str> {
+pub fn negotiate<'v>(asked: &str, served: &'v [String]) -> Option<&'v str> {
     let plain = asked.split_once('.').map_or(asked, |(before, _)| before);
-    let find = |wanted: &str| served.iter().copied().find(|each| *each == wanted);
-    if plain != PLAIN {
-        return None;
-    }
-    find(asked).or_else(|| find(plain))
+    let find = |wanted: &str| served.iter().find(|each| *each == wanted).map(String::as_str);
+    find(asked).or_else(|| if plain == PLAIN { Some(PLAIN) } else { None })
 }

@@ -185,9 +185,13 @@ fn take_dirent<'a>(cursor: &mut Cursor<'a>) -> Result<Dirent<'a>, DecodeError> {
     })
 }
 
+#[inline]
 pub(crate) fn put_qid(qid: Qid, out: &mut Vec<u8>) {
-    let ([a, b, c, d], [e, f, g, h, i, j, k, l]) = (qid.vers.to_le_bytes(), qid.path.to_le_bytes());
-    out.extend_from_slice(&[qid.kind, a, b, c, d, e, f, g, h, i, j, k, l]);
+    let mut wire = [qid.kind; 13];
+    let (vers, path) = wire[1..].split_at_mut(4);
+    vers.copy_from_slice(&qid.vers.to_le_bytes());
+    path.copy_from_slice(&qid.path.to_le_bytes());
+    out.extend_from_slice(&wire);
 }
 
 pub(crate) fn put_string(text: &str, out: &mut Vec<u8>) -> Result<(), FrameTooBig> {

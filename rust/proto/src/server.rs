@@ -27,7 +27,7 @@ pub struct ServerConfig {
     /// The largest msize agreed to, in bytes.
     pub max_msize: u32,
     /// The versions agreed to.
-    pub versions: Vec<&'static str>,
+    pub versions: Vec<String>,
     /// Fids at a time.
     pub max_fids: usize,
     /// Requests in flight at a time.
@@ -36,7 +36,7 @@ pub struct ServerConfig {
 
 impl Default for ServerConfig {
     fn default() -> Self {
-        let versions = VERSIONS.to_vec();
+        let versions = VERSIONS.map(String::from).to_vec();
         Self { max_msize: MAX_MSIZE, versions, max_fids: 65536, max_requests: 4096 }
     }
 }
@@ -84,7 +84,7 @@ pub struct Server {
     config: ServerConfig,
     dialect: Dialect,
     msize: u32,
-    version: Option<&'static str>,
+    version: Option<String>,
     fids: Fids,
     attaches: Attaches,
     tags: Tags,
@@ -117,13 +117,13 @@ impl Server {
     }
 
     /// The version agreed, if any.
-    pub fn version(&self) -> Option<&'static str> {
-        self.version
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
     }
 
     /// Whether the window was promised (docs/protocol.md, section 6).
     pub fn windowed(&self) -> bool {
-        self.version == Some(WINDOWED)
+        self.version() == Some(WINDOWED)
     }
 
     /// Whose attach that is. For an id of a fid that is gone, only until the next request.
@@ -174,12 +174,12 @@ impl Server {
     /// # Errors
     /// The frame's size and its count contradict each other; the session is over.
     pub fn begin_write(&mut self, head: &[u8]) -> Result<Option<WriteAsk>, DecodeError> {
-        let Some([a, b, c, d, Twrite::KIND, t0, t1, f0, f1, f2, f3, o @ .., n0, n1, n2, n3]) =
+        let Some([s0, s1, s2, s3, Twrite::KIND, t0, t1, f0, f1, f2, f3, at @ .., n0, n1, n2, n3]) =
             head.first_chunk::<{ Twrite::HEAD }>()
         else {
             return Ok(None);
         };
-        let size = u32::from_le_bytes([*a, *b, *c, *d]);
+        let size = u32::from_le_bytes([*s0, *s1, *s2, *s3]);
         let count = u32::from_le_bytes([*n0, *n1, *n2, *n3]);
         let error = |reason, field: &'static str| {
             Err(DecodeError { reason, message: Twrite::NAME, field: field.into() })
@@ -191,7 +191,7 @@ impl Server {
         }
         let tag = Tag(u16::from_le_bytes([*t0, *t1]));
         let fid = Fid(u32::from_le_bytes([*f0, *f1, *f2, *f3]));
-        let offset = u64::from_le_bytes(*o);
+        let offset = u64::from_le_bytes(*at);
         if self.admit(tag).is_err() {
             return Ok(None);
         }
@@ -216,11 +216,11 @@ impl Server {
         self.tags.clear();
         self.fids.clear();
         self.attaches.clear();
-        self.version = negotiate(asked.version, &self.config.versions);
-        self.dialect = self.version.map_or(Dialect::P2000, Dialect::of);
+        self.version = negotiate(asked.version, &self.config.versions).map(str::to_owned);
+        self.dialect = self.version().map_or(Dialect::P2000, Dialect::of);
         let msize = asked.msize.min(self.config.max_msize);
         self.msize = if self.version.is_some() { msize } else { FIRST_MSIZE };
-        let version = self.version.unwrap_or("unknown");
+        let version = self.version().unwrap_or("unknown");
         self.send(tag, &Message::Rversion(Rversion { msize, version }), out);
         Ok(step)
     }

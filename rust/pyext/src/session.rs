@@ -16,9 +16,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
 use crate::codec::tag_of;
-use crate::convert::{
-    bytes_of, classes, decode_error, frame_error, misused, peer_error, usage_error,
-};
+use crate::convert::{bytes_of, classes, decode_error, frame_error, peer_error, usage_error};
 use crate::tuples::{self, Parts};
 
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -43,23 +41,15 @@ impl ServerSession {
     #[new]
     #[pyo3(signature = (*, max_msize = MAX_MSIZE, versions = None, max_fids = 65536, max_requests = 4096))]
     fn new(
-        py: Python<'_>,
         max_msize: u32,
         versions: Option<Vec<String>>,
         max_fids: usize,
         max_requests: usize,
-    ) -> PyResult<Self> {
-        let served = |asked: &String| VERSIONS.into_iter().find(|each| each == asked);
-        let versions = match versions {
-            None => VERSIONS.to_vec(),
-            Some(asked) => asked
-                .iter()
-                .map(|each| served(each).ok_or_else(|| misused(py, format!("no version {each}"))))
-                .collect::<PyResult<_>>()?,
-        };
+    ) -> Self {
+        let versions = versions.unwrap_or_else(|| VERSIONS.map(String::from).to_vec());
         let core = Server::new(ServerConfig { max_msize, versions, max_fids, max_requests });
         let (deframer, out) = (Deframer::new(FIRST_MSIZE), Vec::new());
-        Ok(Self(Mutex::new(Served { core, deframer, out, events: VecDeque::new() })))
+        Self(Mutex::new(Served { core, deframer, out, events: VecDeque::new() }))
     }
 
     /// Take bytes as they come; can't fail.

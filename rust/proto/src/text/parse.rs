@@ -160,11 +160,11 @@ impl<'l> Words<'l> {
         expected: &'static str,
         pick: impl FnOnce(&'l Token<'l>) -> Option<T>,
     ) -> Result<T, UsageError> {
-        let token = self.line.tokens.get(self.at);
-        let taken = token.and_then(|(_, token)| pick(token));
-        let taken = taken.ok_or_else(|| wrong(self.place(), expected))?;
+        let next = self.line.tokens.get(self.at);
+        let picked = next.and_then(|(_, token)| pick(token));
+        let value = picked.ok_or_else(|| wrong(self.place(), expected))?;
         self.at += 1;
-        Ok(taken)
+        Ok(value)
     }
 
     fn word(&mut self, expected: &'static str) -> Result<&'l str, UsageError> {
