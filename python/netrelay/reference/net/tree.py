@@ -30,6 +30,8 @@ from netrelay.types import (
 
 NETWORK: Final = "network"
 _DEVICE: Final = ord("I")
+# A valid number, though nobody's: Linux lets no one write to a file whose owner has none.
+_NOBODY: Final = 65534
 _SHARED: Final = frozenset({Kind.NDB, Kind.LOG, Kind.CLONE, Kind.CS, Kind.DNS})
 _OWNED: Final = frozenset({Kind.CTL, Kind.DATA, Kind.ERR, Kind.LISTEN})
 _NEEDS: Final = {OREAD: 4, OWRITE: 2, ORDWR: 6}
@@ -172,6 +174,9 @@ def stat(place: Place, facts: Facts) -> Stat:
         uid=owner,
         gid=facts.host_owner,
         muid=owner,
+        n_uid=_NOBODY,
+        n_gid=_NOBODY,
+        n_muid=_NOBODY,
     )
 
 

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use netrelay_proto::ids::{NONUNAME, Qid};
+use netrelay_proto::ids::Qid;
 use netrelay_proto::message::{Rgetattr, Stat};
 
 use super::qid::{File, Node};
@@ -66,9 +66,9 @@ impl Description {
             gid: &self.host_owner,
             muid: &self.owner,
             extension: "",
-            n_uid: NONUNAME,
-            n_gid: NONUNAME,
-            n_muid: NONUNAME,
+            n_uid: NOBODY,
+            n_gid: NOBODY,
+            n_muid: NOBODY,
         }
     }
 
