@@ -8,6 +8,7 @@
 mod buffers;
 pub mod client;
 pub mod config;
+pub mod descriptor;
 pub mod error;
 mod gateway;
 pub mod limits;

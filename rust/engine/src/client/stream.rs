@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
-use rustix::net::{self, RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, sockopt};
+use rustix::net::{self, RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketType, sockopt};
 
 /// A connected, non-blocking stream socket that this process owns.
 #[derive(Debug)]
@@ -32,8 +32,11 @@ impl Stream {
     /// Owns `fd` from here on.
     ///
     /// # Errors
-    /// The descriptor can't be made non-blocking: it is no descriptor of a stream.
+    /// The descriptor is not that of a stream socket.
     pub(crate) fn new(fd: OwnedFd) -> std::io::Result<Self> {
+        if sockopt::socket_type(&fd)? != SocketType::STREAM {
+            return Err(rustix::io::Errno::PROTOTYPE.into());
+        }
         rustix::io::ioctl_fionbio(&fd, true)?;
         // A Unix socket refuses this, and needs it as little.
         let _ = sockopt::set_tcp_nodelay(&fd, true);
