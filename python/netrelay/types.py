@@ -168,6 +168,8 @@ class Completion(NamedTuple):
       that was answered before its Rflush comes as `rpc` alone.
     - `dial`: `number`, `ctl`, `data` of a conversation that is up, or `error` and `errno`
       (then all fids of it are clunked).
+    - `listen`: `number`, `ctl`, `data` of a conversation that called, `remote` its caller
+      (`addr!port`), or `error` and `errno`.
     - `pump`: both directions have ended; `bytes_up` (towards the gateway), `bytes_down`, and
       `error` unless the end was an orderly one. `dial_and_pump` that could not dial ends
       as `dial` with the error; one that could reports `dial` first and `pump` at the end.
@@ -189,6 +191,7 @@ class Completion(NamedTuple):
     windowed: bool = False
     error: str | None = None
     errno: int = 0
+    remote: str = ""
 
 
 @dataclass(frozen=True, slots=True)
