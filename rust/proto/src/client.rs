@@ -15,6 +15,7 @@ use crate::ids::{Fid, MIN_MSIZE, Tag};
 use crate::message::{Message, Rversion, Tflush, Tversion, decode, encode, name_of};
 
 /// What came.
+#[allow(clippy::large_enum_variant, reason = "moved once a frame; a box would be an allocation")]
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
     /// The version is agreed.
@@ -154,7 +155,7 @@ impl Client {
             let field = message.kind().to_string().into();
             return Err(DecodeError { reason: Reason::Type, message: "frame", field }.into());
         }
-        if self.ready { self.take(tag, message) } else { self.agree(&message, out) }
+        if self.ready { self.take(tag, &message) } else { self.agree(&message, out) }
     }
 
     /// version(5), from the client's side.
@@ -189,7 +190,7 @@ impl Client {
         Ok(Event::Ready { dialect: self.dialect, msize, windowed: self.windowed })
     }
 
-    fn take<'a>(&mut self, tag: Tag, reply: Message<'a>) -> Result<Event<'a>, PeerError> {
+    fn take<'a>(&mut self, tag: Tag, reply: &Message<'a>) -> Result<Event<'a>, PeerError> {
         let asked = self.flying.get_mut(&tag).filter(|request| !request.replied);
         let Some(request) = asked else {
             return Err(PeerError::NoRequest { reply: reply.name(), tag: tag.0 });
@@ -208,7 +209,7 @@ impl Client {
         if request.flushes == 0 {
             self.release(tag);
         }
-        Ok(Event::Reply(tag, reply))
+        Ok(Event::Reply(tag, *reply))
     }
 
     fn flushed<'a>(&mut self, tag: Tag, oldtag: Tag) -> Event<'a> {

@@ -275,8 +275,6 @@ catalogue! {
     UNKNOWN_FID = 9 "unknown fid",
     DUPLICATE_FID = 9 "duplicate fid",
     TOO_MANY_FIDS = 24 "too many fids",
-    CLONE_OPEN_FID = 9 "cannot clone open fid",
-    BAD_NAME = 22 "bad character in file name",
     BAD_USE_OF_FID = 9 "bad use of fid",
     BAD_OFFSET = 22 "bad offset",
     NO_AUTHENTICATION = 95 "authentication not required",

@@ -42,6 +42,7 @@ impl Default for ServerConfig {
 }
 
 /// What one frame asks of the caller, beyond sending what was appended to `out`.
+#[allow(clippy::large_enum_variant, reason = "moved once a frame; a box would be an allocation")]
 #[derive(Clone, Debug)]
 pub enum Step<'a> {
     /// Nothing.
@@ -136,7 +137,7 @@ impl Server {
         self.fids.views()
     }
 
-    /// Requests in flight, flushes too.
+    /// Requests in flight but for flushes.
     pub fn in_flight(&self) -> usize {
         self.tags.len()
     }
@@ -160,7 +161,7 @@ impl Server {
         }
         let step = match message {
             Message::Tversion(asked) => self.begin(tag, &asked, out),
-            _ => self.admit(tag).and_then(|()| self.consider(tag, message, out)),
+            _ => self.admit(tag, message.kind()).and_then(|()| self.consider(tag, &message, out)),
         };
         Ok(step.unwrap_or_else(|refusal| {
             self.send_error(tag, &refusal, out);
@@ -192,7 +193,7 @@ impl Server {
         let tag = Tag(u16::from_le_bytes([*t0, *t1]));
         let fid = Fid(u32::from_le_bytes([*f0, *f1, *f2, *f3]));
         let offset = u64::from_le_bytes(*at);
-        if self.admit(tag).is_err() {
+        if self.admit(tag, Twrite::KIND).is_err() {
             return Ok(None);
         }
         let Ok((view, serial)) = self.writable(fid, offset, u64::from(count)) else {
@@ -227,7 +228,7 @@ impl Server {
 
     /// Whether a request with this tag may come at all.
     #[inline]
-    fn admit(&self, tag: Tag) -> Result<(), Refusal> {
+    fn admit(&self, tag: Tag, kind: u8) -> Result<(), Refusal> {
         if self.version.is_none() {
             return Err(Refusal::NO_VERSION);
         }
@@ -237,7 +238,8 @@ impl Server {
         if self.tags.get(tag).is_some() {
             return Err(Refusal::DUPLICATE_TAG);
         }
-        if self.tags.len() >= self.config.max_requests {
+        // A client that has all its requests in flight can still take one back.
+        if self.tags.len() >= self.config.max_requests && kind != Tflush::KIND {
             return Err(Refusal::TOO_MANY_REQUESTS);
         }
         Ok(())
@@ -261,23 +263,18 @@ impl Server {
         }
     }
 
-    fn flush<'a>(
-        &mut self,
-        tag: Tag,
-        asked: &Tflush,
-        out: &mut Vec<u8>,
-    ) -> Result<Step<'a>, Refusal> {
-        if asked.oldtag == tag {
+    fn flush<'a>(&mut self, tag: Tag, oldtag: Tag, out: &mut Vec<u8>) -> Result<Step<'a>, Refusal> {
+        if oldtag == tag {
             return Err(Refusal::DUPLICATE_TAG);
         }
-        let Some(old) = self.tags.get_mut(asked.oldtag) else {
+        let Some(old) = self.tags.get_mut(oldtag) else {
             self.send(tag, &Message::Rflush(Rflush {}), out);
             return Ok(Step::Done);
         };
         old.flushes.push(tag);
         let first = old.kind != Tflush::KIND && old.flushes.len() == 1;
         self.tags.begin(tag, Request::new(Tflush::KIND));
-        Ok(if first { Step::Withdraw(asked.oldtag) } else { Step::Done })
+        Ok(if first { Step::Withdraw(oldtag) } else { Step::Done })
     }
 
     /// Appends a reply of the session's own; all of them fit the smallest msize.

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use crate::ids::{Fid, Tag};
+use crate::message::Tflush;
 
 /// A request in flight.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ impl Request {
 /// Tags below this are an index; clients take the lowest free.
 const SMALL: usize = 256;
 
-/// All requests in flight.
+/// All requests in flight; `count` is of those that are no flushes.
 #[derive(Debug, Default)]
 pub(crate) struct Tags {
     small: Vec<Option<Request>>,
@@ -71,7 +72,7 @@ impl Tags {
     /// A request has come; its tag is not in flight.
     #[inline]
     pub(crate) fn begin(&mut self, tag: Tag, request: Request) {
-        let index = usize::from(tag.0);
+        let (index, counts) = (usize::from(tag.0), request.kind != Tflush::KIND);
         if index < SMALL {
             if self.small.len() <= index {
                 self.small.resize_with(index + 1, || None);
@@ -82,7 +83,7 @@ impl Tags {
         } else {
             self.large.insert(tag, request);
         }
-        self.count += 1;
+        self.count += usize::from(counts);
     }
 
     #[inline]
@@ -90,7 +91,7 @@ impl Tags {
         let index = usize::from(tag.0);
         let gone =
             if index < SMALL { self.small.get_mut(index)?.take() } else { self.large.remove(&tag) };
-        self.count -= usize::from(gone.is_some());
+        self.count -= usize::from(gone.as_ref().is_some_and(|gone| gone.kind != Tflush::KIND));
         gone
     }
 

@@ -102,17 +102,17 @@ fn unpack_stats<'py>(
 
 /// The data of an Rreaddir. Errors: `UsageError`.
 #[pyfunction]
-fn pack_dirents<'py>(
-    py: Python<'py>,
-    entries: Vec<((u8, u32, u64), u64, u8, String)>,
-) -> PyResult<Bound<'py, PyBytes>> {
-    let mut out = Vec::new();
-    for ((kind, vers, path), offset, type_, name) in &entries {
+fn pack_dirents<'py>(entries: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+    let (py, mut out) = (entries.py(), Vec::new());
+    for entry in entries.try_iter()? {
+        let ((kind, vers, path), offset, dirent, name) = entry?
+            .extract::<((u8, u32, u64), u64, u8, String)>()
+            .map_err(|_| misused(py, "an entry can't hold this value"))?;
         if name.contains('\0') {
             return Err(misused(py, "a string holds a NUL"));
         }
-        let qid = Qid { kind: *kind, vers: *vers, path: *path };
-        let entry = dir::Dirent { qid, offset: *offset, kind: *type_, name };
+        let qid = Qid { kind, vers, path };
+        let entry = dir::Dirent { qid, offset, kind: dirent, name: &name };
         dir::put_dirent(&entry, &mut out).map_err(|error| usage_error(py, &error.into()))?;
     }
     Ok(PyBytes::new(py, &out))

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use netrelay_proto::client::{Client, Event};
 use netrelay_proto::deframe::Deframer;
 use netrelay_proto::dialect::VERSIONS;
-use netrelay_proto::error::{Refusal, UsageError};
+use netrelay_proto::error::{DecodeError, PeerError, Refusal, UsageError};
 use netrelay_proto::ids::{DEFAULT_MSIZE, FIRST_MSIZE, MAX_MSIZE};
 use netrelay_proto::server::{Server, ServerConfig, Step};
 use pyo3::prelude::*;
@@ -34,6 +34,8 @@ struct Served {
     /// Frames to send that are not events yet.
     out: Vec<u8>,
     events: VecDeque<Py<PyAny>>,
+    /// What ended the session; it is raised for ever.
+    failure: Option<DecodeError>,
 }
 
 #[pymethods]
@@ -49,7 +51,7 @@ impl ServerSession {
         let versions = versions.unwrap_or_else(|| VERSIONS.map(String::from).to_vec());
         let core = Server::new(ServerConfig { max_msize, versions, max_fids, max_requests });
         let (deframer, out) = (Deframer::new(FIRST_MSIZE), Vec::new());
-        Self(Mutex::new(Served { core, deframer, out, events: VecDeque::new() }))
+        Self(Mutex::new(Served { core, deframer, out, events: VecDeque::new(), failure: None }))
     }
 
     /// Take bytes as they come; can't fail.
@@ -66,6 +68,9 @@ impl ServerSession {
         loop {
             if let Some(event) = served.events.pop_front() {
                 return Ok(Some(event));
+            }
+            if let Some(error) = &served.failure {
+                return Err(decode_error(py, error));
             }
             let frame = served.deframer.next_frame().map_err(|error| frame_error(py, error))?;
             let Some(frame) = frame.map(|frame| PyBytes::new(py, frame)) else { return Ok(None) };
@@ -116,7 +121,11 @@ impl Served {
     fn take(&mut self, frame: &Bound<'_, PyBytes>) -> PyResult<()> {
         let (py, classes) = (frame.py(), classes(frame.py())?);
         let step = self.core.request(frame.as_bytes(), &mut self.out);
-        let event = match step.map_err(|error| decode_error(py, &error))? {
+        let step = step.unwrap_or_else(|error| {
+            self.failure = Some(error);
+            Step::Done
+        });
+        let event = match step {
             Step::Done => None,
             Step::Ask(ask) => {
                 let message = tuples::pack(frame.as_any(), frame.as_bytes().len(), &ask.message)?;
@@ -168,6 +177,8 @@ struct ClientSession(Mutex<Used>);
 struct Used {
     core: Client,
     deframer: Deframer,
+    /// What ended the session; it is raised for ever.
+    failure: Option<PeerError>,
 }
 
 #[pymethods]
@@ -176,12 +187,12 @@ impl ClientSession {
     #[pyo3(signature = (*, msize = DEFAULT_MSIZE, version = "9P2000.netrelay"))]
     fn new(msize: u32, version: &str) -> Self {
         let deframer = Deframer::new(msize.max(FIRST_MSIZE));
-        Self(Mutex::new(Used { core: Client::new(msize, version), deframer }))
+        Self(Mutex::new(Used { core: Client::new(msize, version), deframer, failure: None }))
     }
 
     /// The Tversion frame, to be sent first.
     fn hello<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let (_, frame) = self.locked().launch(py, |core, out| core.hello(out))?;
+        let ((), frame) = self.locked().launch(py, |core, out| core.hello(out))?;
         Ok(frame)
     }
 
@@ -212,6 +223,9 @@ impl ClientSession {
     fn next_event<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let mut used = self.locked();
         loop {
+            if let Some(error) = &used.failure {
+                return Err(peer_error(py, error));
+            }
             let frame = used.deframer.next_frame().map_err(|error| frame_error(py, error))?;
             let Some(frame) = frame.map(|frame| PyBytes::new(py, frame)) else { return Ok(None) };
             if let Some(event) = used.take(&frame)? {
@@ -240,8 +254,11 @@ impl Used {
 
     fn take<'py>(&mut self, frame: &Bound<'py, PyBytes>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let (py, classes, mut out) = (frame.py(), classes(frame.py())?, Vec::new());
-        let event = self.core.receive(frame.as_bytes(), &mut out);
-        Ok(Some(match event.map_err(|error| peer_error(py, &error))? {
+        let event = self.core.receive(frame.as_bytes(), &mut out).unwrap_or_else(|error| {
+            self.failure = Some(error);
+            Event::Nothing
+        });
+        Ok(Some(match event {
             Event::Ready { dialect, msize, windowed } => {
                 self.deframer.set_msize(msize);
                 let values = (classes.dialect_of(dialect), msize, windowed).into_pyobject(py)?;

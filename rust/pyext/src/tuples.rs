@@ -11,7 +11,7 @@ use netrelay_proto::message::{Message, Names, Qids, Sink, Source, Stat};
 use pyo3::BoundObject;
 use pyo3::conversion::FromPyObjectOwned;
 use pyo3::prelude::*;
-use pyo3::types::{PyMemoryView, PySlice, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyMemoryView, PySlice, PyString, PyTuple};
 
 use crate::convert::{Classes, bytes_of, classes, misused};
 
@@ -279,5 +279,5 @@ impl<'a> Source<'a> for Fields<'a, '_> {
 }
 
 fn bytes_borrowed<'a>(value: &'a Bound<'_, PyAny>) -> Option<&'a [u8]> {
-    value.cast::<pyo3::types::PyBytes>().ok().map(|bytes| bytes.as_bytes())
+    value.cast::<PyBytes>().ok().map(PyBytesMethods::as_bytes)
 }

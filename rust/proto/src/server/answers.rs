@@ -24,10 +24,14 @@ impl Server {
         out: &mut Vec<u8>,
     ) -> Result<(), UsageError> {
         let request = self.flying(tag)?;
+        let ename;
         let sent = match *reply {
             Message::Rerror(error) => self.error(error.ename, error.errno),
-            Message::Rlerror(error) => self.error("", error.ecode),
-            reply => self.fitting(request, reply)?,
+            Message::Rlerror(error) => {
+                ename = format!("error {}", error.ecode);
+                self.error(&ename, error.ecode)
+            }
+            _ => self.fitting(request, reply)?,
         };
         encode(tag, &sent, self.dialect, self.msize, out)?;
         self.end(tag, Some(&sent), out);
@@ -102,14 +106,14 @@ impl Server {
     fn fitting<'a>(
         &self,
         request: &Request,
-        reply: Message<'a>,
+        reply: &Message<'a>,
     ) -> Result<Message<'a>, UsageError> {
         let wrong = UsageError::WrongReply { reply: reply.name(), request: name_of(request.kind) };
         if reply.kind() != request.kind.wrapping_add(1) {
             return Err(wrong);
         }
         let iounit = self.iounit();
-        Ok(match reply {
+        Ok(match *reply {
             Message::Rwalk(Rwalk { wqid })
                 if wqid.is_empty() || wqid.len() > usize::from(request.names) =>
             {

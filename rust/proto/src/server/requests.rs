@@ -15,11 +15,11 @@ impl Server {
     pub(super) fn consider<'a>(
         &mut self,
         tag: Tag,
-        message: Message<'a>,
+        message: &Message<'a>,
         out: &mut Vec<u8>,
     ) -> Result<Step<'a>, Refusal> {
         let mut request = Request::new(message.kind());
-        let mut message = message;
+        let mut message = *message;
         let fid = match &mut message {
             Message::Tread(asked) => {
                 let view = self.readable(asked.fid, asked.offset, asked.count, &mut request)?;
@@ -37,7 +37,7 @@ impl Server {
                 asked.count = asked.count.min(self.iounit());
                 Some(view)
             }
-            Message::Tflush(asked) => return self.flush(tag, asked, out),
+            Message::Tflush(asked) => return self.flush(tag, asked.oldtag, out),
             Message::Tauth(asked) => {
                 self.enter(asked.afid, asked.uname)?;
                 request.makes = asked.afid;
@@ -104,12 +104,6 @@ impl Server {
         out: &mut Vec<u8>,
     ) -> Result<Option<FidView>, Refusal> {
         let Entry { view, serial, held, .. } = *self.known(asked.fid)?;
-        if view.open.is_some() && !asked.wname.is_empty() {
-            return Err(Refusal::CLONE_OPEN_FID);
-        }
-        if asked.wname.iter().any(|name| matches!(*name, "" | ".") || name.contains('/')) {
-            return Err(Refusal::BAD_NAME);
-        }
         (request.fid, request.serial) = (asked.fid, serial);
         // At most 16, as the list is.
         request.names = u8::try_from(asked.wname.len()).unwrap_or(16);

@@ -33,14 +33,13 @@ impl Words<'_> {
         let _ = write!(self.out, "{value}");
     }
 
-    fn number(&mut self, field: &str, value: u64) -> Result<(), Infallible> {
+    fn number(&mut self, field: &str, value: u64) {
         self.name(field);
         if is_bits(field) {
-            self.put(format_args!("{value:#x}"))
+            self.put(format_args!("{value:#x}"));
         } else {
-            self.put(value)
+            self.put(value);
         }
-        Ok(())
     }
 
     fn list<T>(&mut self, field: &str, items: &[T], put: impl Fn(&mut Self, &T)) {
@@ -85,19 +84,23 @@ impl Sink for Words<'_> {
     type Error = Infallible;
 
     fn u8(&mut self, field: &'static str, value: u8) -> Result<(), Infallible> {
-        self.number(field, u64::from(value))
+        self.number(field, u64::from(value));
+        Ok(())
     }
 
     fn u16(&mut self, field: &'static str, value: u16) -> Result<(), Infallible> {
-        self.number(field, u64::from(value))
+        self.number(field, u64::from(value));
+        Ok(())
     }
 
     fn u32(&mut self, field: &'static str, value: u32) -> Result<(), Infallible> {
-        self.number(field, u64::from(value))
+        self.number(field, u64::from(value));
+        Ok(())
     }
 
     fn u64(&mut self, field: &'static str, value: u64) -> Result<(), Infallible> {
-        self.number(field, value)
+        self.number(field, value);
+        Ok(())
     }
 
     fn tag(&mut self, field: &'static str, value: Tag) -> Result<(), Infallible> {
