@@ -64,8 +64,6 @@ CATALOGUE: Final[dict[str, tuple[str, int]]] = {
     "UNKNOWN_FID": ("unknown fid", errno.EBADF),
     "DUPLICATE_FID": ("duplicate fid", errno.EBADF),
     "TOO_MANY_FIDS": ("too many fids", errno.EMFILE),
-    "CLONE_OPEN_FID": ("cannot clone open fid", errno.EBADF),
-    "BAD_NAME": ("bad character in file name", errno.EINVAL),
     "BAD_USE_OF_FID": ("bad use of fid", errno.EBADF),
     "BAD_OFFSET": ("bad offset", errno.EINVAL),
     "NO_AUTHENTICATION": ("authentication not required", errno.EOPNOTSUPP),

@@ -56,6 +56,7 @@ class ClientSession:
         self._free: list[int] = []
         self._fresh = 0
         self._events: deque[ClientEvent] = deque()
+        self._failure: DecodeError | PeerError | None = None
 
     def hello(self) -> bytes:
         """The Tversion frame, to be sent first."""
@@ -89,20 +90,29 @@ class ClientSession:
     def next_event(self) -> ClientEvent | None:
         """What has come, or nothing yet.
 
-        Errors: `FrameError`, `DecodeError`, `PeerError`: the session is over.
+        Errors: `FrameError`, `DecodeError`, `PeerError`: the session is over, and every later call
+        raises the same.
         """
         while not self._events:
+            if self._failure is not None:
+                raise self._failure
             frame = self._deframer.next_frame()
             if frame is None:
                 return None
-            tag, message = decode(frame, self.dialect)
-            if not m.TYPES[type(message)] % 2:
-                raise DecodeError("type", "frame", str(frame[4]))
-            if self._ready:
-                self._take(tag, message)
-            else:
-                self._agree(message)
+            try:
+                self._receive(frame)
+            except (DecodeError, PeerError) as err:
+                self._failure = err
         return self._events.popleft()
+
+    def _receive(self, frame: bytes) -> None:
+        tag, message = decode(frame, self.dialect)
+        if not m.TYPES[type(message)] % 2:
+            raise DecodeError("type", "frame", str(frame[4]))
+        if self._ready:
+            self._take(tag, message)
+        else:
+            self._agree(message)
 
     def _agree(self, message: m.Message) -> None:
         """version(5), from the client's side."""

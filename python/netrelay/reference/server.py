@@ -77,6 +77,7 @@ class ServerSession:
         self._fids = Fids(max_fids)
         self._tags = Tags()
         self._events: deque[Event] = deque()
+        self._failure: DecodeError | None = None
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Take bytes as they come; can't fail."""
@@ -85,13 +86,19 @@ class ServerSession:
     def next_event(self) -> Event | None:
         """The next thing to do, or nothing until more bytes or answers come.
 
-        Errors: `FrameError` and `DecodeError` when the bytes are not 9P; the session is over.
+        Errors: `FrameError` and `DecodeError` when the bytes are not 9P; the session is over, and
+        every later call raises the same behind what was still to be sent.
         """
         while not self._events:
+            if self._failure is not None:
+                raise self._failure
             frame = self._deframer.next_frame()
             if frame is None:
                 return None
-            self._take(frame)
+            try:
+                self._take(frame)
+            except DecodeError as err:
+                self._failure = err
         return self._events.popleft()
 
     def answer(self, tag: int, message: m.Message) -> None:
@@ -103,9 +110,7 @@ class ServerSession:
         if request is None or isinstance(request.message, m.Tflush):
             raise UsageError(f"tag {tag} is not in flight")
         if isinstance(message, _ERRORS):
-            text = message.ename if isinstance(message, m.Rerror) else ""
-            number = message.errno if isinstance(message, m.Rerror) else message.ecode
-            frame = self._fitting(tag, self._error(text, number))
+            frame = self._fitting(tag, self._error(*_said(message)))
             self._failed(request)
         else:
             expected = m.MESSAGES[m.TYPES[type(request.message)] + 1]
@@ -152,7 +157,7 @@ class ServerSession:
             if isinstance(message, m.Tversion):
                 self._begin(tag, message)
                 return
-            self._admit(tag)
+            self._admit(tag, message)
             self._request(tag, message)
         except Refused as refusal:
             self._send(tag, self._error(refusal.text, refusal.errno))
@@ -176,14 +181,15 @@ class ServerSession:
             return asked
         return "9P2000" if asked.partition(".")[0] == "9P2000" else None
 
-    def _admit(self, tag: int) -> None:
+    def _admit(self, tag: int, message: m.Message) -> None:
         if self.version is None:
             raise Refused("NO_VERSION")
         if tag == NOTAG:
             raise Refused("BAD_TAG")
         if tag in self._tags:
             raise Refused("DUPLICATE_TAG")
-        if len(self._tags) >= self._max_requests:
+        full = self._tags.requests >= self._max_requests
+        if full and not isinstance(message, m.Tflush):
             raise Refused("TOO_MANY_REQUESTS")
 
     def _request(self, tag: int, message: m.Message) -> None:
@@ -226,10 +232,6 @@ class ServerSession:
 
     def _walk(self, tag: int, message: m.Twalk) -> None:
         fid = self._known(message.fid)
-        if fid.open and message.wname:
-            raise Refused("CLONE_OPEN_FID")
-        if any(name in ("", ".") or "/" in name for name in message.wname):
-            raise Refused("BAD_NAME")
         if message.newfid != message.fid:
             self._promise(message.newfid)
         elif fid.open or fid.opening:
@@ -361,6 +363,13 @@ class ServerSession:
 
     def _send(self, tag: int, reply: m.Message) -> None:
         self._events.append(Send(encode(tag, reply, self.dialect)))
+
+
+def _said(error: m.Rerror | m.Rlerror) -> tuple[str, int]:
+    """The text and number of a refusal in either form."""
+    if isinstance(error, m.Rerror):
+        return error.ename, error.errno
+    return f"error {error.ecode}", error.ecode
 
 
 def _holds(request: m.Message) -> bool:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from netrelay.messages import Tflush
+
 if TYPE_CHECKING:
     from netrelay.messages import Message
     from netrelay.reference.fids import Fid
@@ -28,13 +30,11 @@ class Request:
 
 
 class Tags:
-    """All requests in flight of a session."""
+    """All requests in flight of a session; `requests` counts those that are no flushes."""
 
     def __init__(self) -> None:
         self._flying: dict[int, Request] = {}
-
-    def __len__(self) -> int:
-        return len(self._flying)
+        self.requests = 0
 
     def __contains__(self, tag: int) -> bool:
         return tag in self._flying
@@ -42,14 +42,16 @@ class Tags:
     def begin(self, tag: int, message: Message, fid: Fid | None = None) -> None:
         """A request has come."""
         self._flying[tag] = Request(message, fid)
+        self.requests += not isinstance(message, Tflush)
 
     def get(self, tag: int) -> Request | None:
         """The request in flight with this tag."""
         return self._flying.get(tag)
 
     def end(self, tag: int) -> list[int]:
-        """The request is over; the flushes to answer now, in order."""
+        """The request, no flush, is over; the flushes to answer now, in order."""
         released = []
+        self.requests -= 1
         waiting = self._flying.pop(tag).flushes[::-1]
         # A loop, as a peer may build a chain longer than the interpreter's stack.
         while waiting:
@@ -61,3 +63,4 @@ class Tags:
     def clear(self) -> None:
         """All are forgotten."""
         self._flying.clear()
+        self.requests = 0
