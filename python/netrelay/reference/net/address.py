@@ -6,6 +6,7 @@ Only numbers: names are cs's business. IPv4 addresses in IPv6 dress are IPv4 add
 from __future__ import annotations
 
 import ipaddress
+from itertools import takewhile
 from typing import Final, NamedTuple
 
 from netrelay.reference.net.refusal import refusal
@@ -22,7 +23,7 @@ class Address(NamedTuple):
     port: int
 
     def __str__(self) -> str:
-        return f"{self.ip or '::'}!{self.port}"
+        return f"{'::' if self.ip is None else print_ip(self.ip)}!{self.port}"
 
 
 class Remote(NamedTuple):
@@ -61,8 +62,8 @@ def parse_remote(text: bytes) -> Remote:
     if not bang:
         raise refusal("MALFORMED_ADDRESS")
     ip = parse_ip(host)
-    port, _, suffix = rest.partition(b"!")
-    return Remote(ip, parse_port(port), suffix == b"r")
+    restricted = rest.endswith(b"!r")
+    return Remote(ip, parse_port(rest.removesuffix(b"!r")), restricted)
 
 
 def parse_local(text: bytes) -> tuple[Address, bool]:
@@ -70,15 +71,27 @@ def parse_local(text: bytes) -> tuple[Address, bool]:
 
     Errors: `permission denied` for `*` as port, else as above.
     """
-    words = text.split(b"!")
-    restricted = len(words) > 1 and words[-1] == b"r"
-    if restricted:
-        del words[-1]
-    host, port = (None, words[0]) if len(words) == 1 else (words[0], words[1])
-    ip = None if host is None or host == b"*" else parse_ip(host)
+    restricted = text.endswith(b"!r")
+    host, bang, port = text.removesuffix(b"!r").partition(b"!")
+    if not bang:
+        host, port = b"*", host
+    ip = None if host == b"*" else parse_ip(host)
     if port == b"*":
         raise refusal("PERMISSION_DENIED")
     return Address(ip if ip is None or int(ip) else None, parse_port(port)), restricted
+
+
+def print_ip(ip: Ip) -> str:
+    """As `%I` has it: the first longest run of zero groups is `::`, were it a single one."""
+    if ip.version == 4:
+        return str(ip)
+    groups = [f"{int(group, 16):x}" for group in ip.exploded.split(":")]
+    runs = [len(list(takewhile(lambda group: group == "0", groups[at:]))) for at in range(8)]
+    longest = max(runs)
+    if not longest:
+        return ":".join(groups)
+    at = runs.index(longest)
+    return f"{':'.join(groups[:at])}::{':'.join(groups[at + longest :])}"
 
 
 def unmapped(ip: Ip) -> Ip:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import enum
-import errno
 import socket
 from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol
@@ -40,6 +39,7 @@ class State(enum.Enum):
     HUNGUP = enum.auto()
 
 
+_FROM_IDLE: Final = (ctl.Connect, ctl.Announce, ctl.Bind)
 # The status word where the kernel has none to say.
 _WORDS: Final = {
     State.IDLE: "Closed",
@@ -60,8 +60,11 @@ class Surroundings(Protocol):
     def check_dial(self, ip: Ip) -> None:
         """Whether an address may be dialled. Errors: `permission denied`."""
 
-    def note(self, number: int, event: str, address: Address | None) -> None:
+    def note(self, number: int, event: str, address: Address) -> None:
         """Tell the log."""
+
+    def ended(self, number: int, address: Address) -> None:
+        """Tell the log that it is over with `address`."""
 
     def check_free(self) -> None:
         """Whether there is a number for another conversation. Errors: `no free devices`."""
@@ -150,9 +153,13 @@ class Conversation:
 
         Errors: as listed in docs/tree.md.
         """
-        idle, connected = self.state is State.IDLE, self.state is State.CONNECTED
-        match ctl.parse(line, idle=idle, connected=connected):
-            case ctl.Connect() as command:
+        command = ctl.parse(line)
+        if isinstance(command, _FROM_IDLE) and self.state is not State.IDLE:
+            raise refusal("CONNECTION_IN_USE")
+        if isinstance(command, ctl.Keepalive) and self.state is not State.CONNECTED:
+            raise refusal("NOT_ESTABLISHED")
+        match command:
+            case ctl.Connect():
                 self._connect(request, command)
                 return
             case ctl.Announce(local, low):
@@ -213,6 +220,7 @@ class Conversation:
     def release(self) -> None:
         """The last clunk: nobody holds it any more."""
         why = refusal("INTERRUPTED")
+        self._note_end()
         self._inbound.refuse(why)
         while self._listens:
             self._listens.popleft().refuse(why)
@@ -235,10 +243,11 @@ class Conversation:
         if local is None and self._bound is not None:
             local, low = self._bound, low or self._bound_low
         self._around.count("dials", 1)
+        given = local is not None and (local.ip is not None or local.port != 0)
         try:
             sock = tcp.dial(remote, local, self._tuning, restricted=low)
         except OSError as err:
-            self._connect_failed(remote, of_call(err.errno, local_given=local is not None))
+            self._connect_failed(remote, of_call(err.errno, local_given=given))
             if self.failure is None:
                 raise
             raise self.failure from None
@@ -247,9 +256,7 @@ class Conversation:
         self._remote, self._local = remote, tcp.local_of(sock)
         self._connecting = request
         request.park(self._give_up)
-        given = local is not None
         self._watch.writable(lambda: self._settle(sock, local_given=given))
-        self._around.note(self.number, "connect", remote)
 
     def _settle(self, sock: socket.socket, *, local_given: bool) -> None:
         """The outcome of a connect is known."""
@@ -265,6 +272,7 @@ class Conversation:
             request.refuse(why)
             return
         self.state = State.CONNECTED
+        self._around.note(self.number, "connect", self._remote)
         self._local = tcp.local_of(sock)
         written = request.message.data if isinstance(request.message, m.Twrite) else b""
         request.answer(m.Rwrite(len(written)))
@@ -293,9 +301,7 @@ class Conversation:
 
     def _announce(self, local: Address, *, restricted: bool) -> None:
         try:
-            if restricted and not local.port:
-                raise OSError(errno.EADDRNOTAVAIL, "announce")
-            sock = tcp.announce(local, self._tuning)
+            sock = tcp.announce(local, self._tuning, restricted=restricted)
         except OSError as err:
             raise of_host(err.errno) from None
         self._watch = tcp.Watch(self._around.loop, sock)
@@ -332,8 +338,7 @@ class Conversation:
         self._become_hungup()
 
     def _become_hungup(self) -> None:
-        if self.state is not State.IDLE:
-            self._around.note(self.number, "hangup", None)
+        self._note_end()
         self.state = State.HUNGUP
         if self._connecting is not None:
             self._connecting.refuse(refusal("HUNGUP"))
@@ -341,6 +346,11 @@ class Conversation:
         while self._listens:
             self._listens.popleft().refuse(refusal("LISTEN_HUNGUP"))
         self.serve_reads()
+
+    def _note_end(self) -> None:
+        """Tell the log that a call, or the taking of calls, is over."""
+        if self.state in {State.CONNECTED, State.ANNOUNCED}:
+            self._around.ended(self.number, self._remote)
 
     def _shutdown_write(self) -> None:
         if self.state is not State.CONNECTED:
@@ -352,6 +362,7 @@ class Conversation:
         """The connection failed: Twrites are refused, readers get what arrived and then `why`."""
         if self.failure is None:
             self.failure = why
+        self._note_end()
         self.state = State.HUNGUP
         self._outbound.refuse(self.failure)
         self.serve_reads()

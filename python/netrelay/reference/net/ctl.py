@@ -124,20 +124,12 @@ def tokenize(line: bytes) -> list[bytes]:
     return words
 
 
-def parse(line: bytes, *, idle: bool, connected: bool) -> Command:
-    """The command of one write.
-
-    The state is told because a wrong one is refused before the words are looked at.
-    Errors: as listed in docs/tree.md.
-    """
+def parse(line: bytes) -> Command:
+    """The command of one write. Errors: as listed in docs/tree.md."""
     words = tokenize(line)
     if not words:
         raise refusal("SHORT_CONTROL")
     verb, args = words[0], words[1:]
-    if verb in {b"connect", b"announce", b"bind"} and not idle:
-        raise refusal("CONNECTION_IN_USE")
-    if verb == b"keepalive" and not connected:
-        raise refusal("NOT_ESTABLISHED")
     match verb, args:
         case b"connect", [remote]:
             to = parse_remote(remote)

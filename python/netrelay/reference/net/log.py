@@ -80,13 +80,9 @@ class Log:
             case _:
                 raise refusal("LOG_UNKNOWN")
 
-    def note(self, number: int, event: str, address: Address | None) -> None:
-        """A line about a conversation, if anyone wants it."""
-        if not self.readers or b"tcp" not in self._flags:
+    def note(self, line: str, address: Address) -> None:
+        """A line about a conversation, and the address it has to do with, if anyone wants it."""
+        if b"tcp" not in self._flags or self._only not in {None, address.ip}:
             return
-        if self._only is not None and (address is None or address.ip != self._only):
-            return
-        about = f" {address}" if address is not None else ""
-        line = f"tcp {number} {event}{about}\n".encode()
         for reader in self.readers:
-            reader.add(line)
+            reader.add(line.encode())

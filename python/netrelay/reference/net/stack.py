@@ -153,9 +153,13 @@ class Stack:
         """Errors: `permission denied`."""
         self._guard.check(ip)
 
-    def note(self, number: int, event: str, address: Address | None) -> None:
+    def note(self, number: int, event: str, address: Address) -> None:
         """Tell the log."""
-        self.log.note(number, event, address)
+        self.log.note(f"tcp {number} {event} {address}\n", address)
+
+    def ended(self, number: int, address: Address) -> None:
+        """Tell the log that a conversation is over."""
+        self.log.note(f"tcp {number} hangup\n", address)
 
     def count(self, name: str, change: int) -> None:
         """Bump a counter."""

@@ -25,51 +25,49 @@ _WORDS: Final = {
     10: "Listen",
     11: "Closing",
 }
-# state, then scales (low nibble: the peer's), as in struct tcp_info.
-_HEAD: Final = struct.Struct("<5xBxx")
-_WORDS_32: Final = struct.Struct("<24I")
+# struct tcp_info: state and scales (low nibble: the peer's), 24 words from byte 8, snd_wnd and
+# rcv_wnd at byte 228; kernels before 6.2 end before the latter.
+_HEAD: Final = struct.Struct("<B5xBx24I")
+_WINDOWS: Final = struct.Struct("<2I")
+_WINDOWS_AT: Final = 228
+_INFO_SIZE: Final = 248
 _UNLIMITED: Final = 0x7FFF_FFFF
 
-# Name in the original, name in /proc/net/snmp's Tcp lines.
 _STATS: Final = (
-    ("MaxConn", ""),
-    ("MaxSegment", ""),
-    ("ActiveOpens", "ActiveOpens"),
-    ("PassiveOpens", "PassiveOpens"),
-    ("EstabResets", "EstabResets"),
-    ("CurrEstab", "CurrEstab"),
-    ("InSegs", "InSegs"),
-    ("OutSegs", "OutSegs"),
-    ("RetransSegs", "RetransSegs"),
-    ("RetransSegsSent", "RetransSegs"),
-    ("RetransTimeouts", ""),
-    ("InErrs", "InErrs"),
-    ("OutRsts", "OutRsts"),
-    ("CsumErrs", "InCsumErrors"),
-    ("HlenErrs", ""),
-    ("LenErrs", ""),
-    ("OutOfOrder", ""),
-)
+    "MaxConn", "MaxSegment", "ActiveOpens", "PassiveOpens", "EstabResets", "CurrEstab", "InSegs",
+    "OutSegs", "RetransSegs", "RetransSegsSent", "RetransTimeouts", "InErrs", "OutRsts",
+    "CsumErrs", "HlenErrs", "LenErrs", "OutOfOrder", "Resequenced", "ReseqBytelim", "ReseqPktlim",
+    "Delayack", "Wopenack", "Recovery", "RecoveryDone", "RecoveryRTO", "RecoveryNoSeq",
+    "RecoveryCwind", "RecoveryPA",
+)  # fmt: skip
+# What /proc/net/snmp calls the counts that it has.
+_TOLD: Final = {
+    **{name: name for name in _STATS[2:9]},
+    "InErrs": "InErrs",
+    "OutRsts": "OutRsts",
+    "CsumErrs": "InCsumErrors",
+}
 
 
 def text(word: str, *, sock: socket.socket | None = None, keepalive_ms: int = 0) -> str:
     """The line of a conversation; with a socket, the kernel's state and counts."""
-    qin = qout = srtt = mdev = ssthresh = cwin = rwin = scale_out = scale_in = 0
+    qin = qout = srtt = mdev = ssthresh = cwin = swin = rwin = out_scale = in_scale = rto = 0
     if sock is not None:
-        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
-        word = _WORDS.get(info[0], word)
-        (scales,) = _HEAD.unpack_from(info)
-        values = _WORDS_32.unpack_from(info, 8)
-        mss, rcv_ssthresh = values[2], values[14]
-        srtt, mdev = values[15] // 1000, values[16] // 1000
-        ssthresh = 0 if values[17] >= _UNLIMITED else values[17] * mss
-        cwin, rwin = values[18] * mss, rcv_ssthresh
-        scale_out, scale_in = scales & 15, scales >> 4
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_SIZE)
+        state, scales, *words = _HEAD.unpack_from(info)
+        word = _WORDS.get(state, word)
+        out_scale, in_scale = scales & 15, scales >> 4
+        mss = words[2]
+        rto, srtt, mdev = words[0] // 1000, words[15] // 1000, words[16] // 1000
+        ssthresh = words[17] * mss if words[17] < _UNLIMITED else 0
+        cwin = words[18] * mss
+        swin, rwin = _WINDOWS.unpack_from(info.ljust(_INFO_SIZE, b"\0"), _WINDOWS_AT)
         qin, qout = _queued(sock, termios.FIONREAD), _queued(sock, termios.TIOCOUTQ)
     return (
         f"{word} qin {qin} qout {qout} rq 0.0 srtt {srtt} mdev {mdev} sst {ssthresh} "
-        f"cwin {cwin} swin 0>>{scale_out} rwin {rwin}>>{scale_in} qscale 0 timer.start 0 "
-        f"timer.count 0 rerecv 0 katimer.start {keepalive_ms} katimer.count 0\n"
+        f"cwin {cwin} swin {swin}>>{out_scale} rwin {rwin}>>{in_scale} qscale 0 "
+        f"timer.start {rto} timer.count 0 rerecv 0 katimer.start {keepalive_ms} "
+        f"katimer.count 0\n"
     )
 
 
@@ -79,14 +77,13 @@ def _queued(sock: socket.socket, request: int) -> int:
 
 
 def stats(conversations: int) -> str:
-    """One `Name: N` a line; the counts are those of the gateway's whole host."""
+    """One `Name: N` a line; `conversations` is their limit, the counts are the whole host's."""
     lines = [
         line.split()[1:]
         for line in Path("/proc/net/snmp").read_text(encoding="ascii").splitlines()
         if line.startswith("Tcp:")
     ]
     counts = dict(zip(*lines, strict=True)) if len(lines) == 2 else {}
-    counts[""] = "0"
-    rows = [f"{name}: {counts.get(theirs, '0')}\n" for name, theirs in _STATS]
-    rows[0] = f"MaxConn: {conversations}\n"
-    return "".join(rows)
+    told = {name: counts.get(theirs, "0") for name, theirs in _TOLD.items()}
+    told["MaxConn"] = str(conversations)
+    return "".join(f"{name}: {told.get(name, '0')}\n" for name in _STATS)

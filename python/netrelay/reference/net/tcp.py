@@ -97,19 +97,20 @@ def dial(
     return sock
 
 
-def announce(local: Address, tuning: Tuning) -> socket.socket:
+def announce(local: Address, tuning: Tuning, *, restricted: bool) -> socket.socket:
     """Take calls; without an address at every one of both families, or of IPv4 if that is all.
 
     Errors: OSError.
     """
     if local.ip is not None:
-        return _listener(_family(local), str(local.ip), local.port, tuning)
+        return _listener(str(local.ip), local.port, tuning, restricted=restricted)
     try:
-        return _listener(socket.AF_INET6, "::", local.port, tuning)
+        return _listener("::", local.port, tuning, restricted=restricted)
     except OSError as err:
         if err.errno not in {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}:
             raise
-    return _listener(socket.AF_INET, "0.0.0.0", local.port, tuning)  # noqa: S104  asked for: `*`
+    every = "0.0.0.0"  # noqa: S104  it is asked for
+    return _listener(every, local.port, tuning, restricted=restricted)
 
 
 def probe(local: Address, *, restricted: bool) -> None:
@@ -165,14 +166,14 @@ def tune(sock: socket.socket, tuning: Tuning) -> None:
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tuning.tos)
 
 
-def _listener(family: socket.AddressFamily, host: str, port: int, tuning: Tuning) -> socket.socket:
+def _listener(host: str, port: int, tuning: Tuning, *, restricted: bool) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = _stream(family)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(host != "::"))
         tune(sock, tuning)
-        sock.bind((host, port))
+        _bind(sock, host, port, restricted=restricted)
         sock.listen(BACKLOG)
     except OSError:
         sock.close()
@@ -191,7 +192,7 @@ def _bind(sock: socket.socket, host: str, port: int, *, restricted: bool) -> Non
     if port or not restricted:
         sock.bind((host, port))
         return
-    for candidate in _RESTRICTED:
+    for candidate in reversed(_RESTRICTED):
         try:
             sock.bind((host, candidate))
         except OSError as err:
@@ -199,7 +200,7 @@ def _bind(sock: socket.socket, host: str, port: int, *, restricted: bool) -> Non
                 raise
         else:
             return
-    raise OSError(errno.EADDRINUSE, "bind")
+    raise OSError(errno.EADDRNOTAVAIL, "bind")
 
 
 def _family(address: Address) -> socket.AddressFamily:
