@@ -22,6 +22,8 @@ class Query:
     kind: Kind
     running: bool = False
     replies: list[bytes] = field(default_factory=list)
+    end: int = 0
+    origin: int | None = None
 
     def check(self, offset: int, length: int) -> None:
         """Whether a write may ask now. Errors: as listed in docs/tree.md 6."""
@@ -31,9 +33,18 @@ class Query:
             raise refusal("DNS_OFFSET")
         if self.running:
             raise refusal(f"{self.kind.name}_IN_PROGRESS")
+        self.end, self.origin = offset + length, None
 
     def read(self, offset: int, count: int) -> bytes:
-        """What remains of the reply that holds `offset`."""
+        """What remains of the reply that holds `offset`.
+
+        Who could not seek after the query reads on from its end, and means the beginning.
+        """
+        if self.origin is None:
+            self.origin = self.end if offset == self.end else 0
+        if offset < self.origin:
+            self.origin = 0
+        offset -= self.origin
         for reply in self.replies:
             if offset < len(reply):
                 return reply[offset : offset + count]
