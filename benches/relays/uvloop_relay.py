@@ -1,4 +1,8 @@
-"""A TCP relay as a Python programmer would write a fast one: `uvloop_relay.py PORT SERVERPORT`."""
+"""A TCP relay as a Python programmer would write a fast one: `uvloop_relay.py PORT SERVERPORT`.
+
+Protocols with flow control, no streams. A call is accepted by hand and read only once the server is
+reached, because uvloop begins to read whatever connection_made says.
+"""
 
 from __future__ import annotations
 
@@ -13,63 +17,60 @@ import uvloop
 class Side(asyncio.Protocol):
     """One side of a relayed call: what it gets goes to the other."""
 
-    def __init__(self, other: Side | None = None, server: int = 0) -> None:
-        self.other = other
-        self.server = server
-        self.transport: asyncio.Transport | None = None
-        self.dialling: asyncio.Task[None] | None = None
+    def __init__(self, other: Side | None = None) -> None:
+        self.other = self if other is None else other
+        self.transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The first side dials the second."""
+        """Both sides are there once the second has this."""
         # uvloop's transport is one by its methods and not by inheritance.
         self.transport = cast("asyncio.Transport", transport)
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self.server:
-            self.transport.pause_reading()
-            self.dialling = asyncio.get_running_loop().create_task(self.dial())
-
-    async def dial(self) -> None:
-        """Connect to the server, then let this side read."""
-        loop = asyncio.get_running_loop()
-        _, self.other = await loop.create_connection(lambda: Side(self), "127.0.0.1", self.server)
-        if self.transport is not None:
-            self.transport.resume_reading()
+        self.other.other = self
 
     def data_received(self, data: bytes) -> None:
         """Onwards."""
-        if self.other is not None and self.other.transport is not None:
-            self.other.transport.write(data)
+        self.other.transport.write(data)
 
     def eof_received(self) -> bool:
         """Half-close passes through."""
-        if self.other is not None and self.other.transport is not None:
-            self.other.transport.write_eof()
+        self.other.transport.write_eof()
         return True
 
     def pause_writing(self) -> None:
         """This side is full: the other must wait."""
-        if self.other is not None and self.other.transport is not None:
-            self.other.transport.pause_reading()
+        self.other.transport.pause_reading()
 
     def resume_writing(self) -> None:
         """There is room again."""
-        if self.other is not None and self.other.transport is not None:
-            self.other.transport.resume_reading()
+        self.other.transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Both sides end together."""
-        if self.other is not None and self.other.transport is not None:
-            self.other.transport.close()
+        self.other.transport.close()
+
+
+async def relay(call: socket.socket, server: int) -> None:
+    """Reach the server, then join the two."""
+    loop = asyncio.get_running_loop()
+    try:
+        _, out = await loop.create_connection(Side, "127.0.0.1", server)
+    except OSError:
+        call.close()
+        return
+    await loop.connect_accepted_socket(lambda: Side(out), call)
 
 
 async def main(port: int, server: int) -> None:
     """Relay for ever."""
     loop = asyncio.get_running_loop()
-    listener = await loop.create_server(
-        lambda: Side(server=server), "127.0.0.1", port, backlog=4096
-    )
-    await listener.serve_forever()
+    listener = socket.create_server(("127.0.0.1", port), backlog=4096)
+    listener.setblocking(False)
+    async with asyncio.TaskGroup() as calls:
+        while True:
+            call, _ = await loop.sock_accept(listener)
+            calls.create_task(relay(call, server))
 
 
 if __name__ == "__main__":

@@ -121,7 +121,10 @@ fn delivered(streams: Vec<mio::net::TcpStream>) -> io::Result<u64> {
     for mut stream in streams {
         stream.set_nonblocking(false)?;
         let mut count = [0; 8];
-        stream.read_exact(&mut count).map_err(|_| io::Error::other("no half-close"))?;
+        stream.read_exact(&mut count).map_err(|error| match error.kind() {
+            ErrorKind::UnexpectedEof => io::Error::other("no half-close"),
+            _ => error,
+        })?;
         bytes += u64::from_le_bytes(count);
     }
     Ok(bytes)
