@@ -145,7 +145,12 @@ class Lab:
         for host, addresses in ((one, ones), (other, others)):
             for address in addresses:
                 host.run("ip", "addr", "add", address, "dev", name, "nodad")
+            # No link-local addresses: they come late, and as routes that a test did not make.
+            host.run("ip", "link", "set", name, "addrgenmode", "none")
             host.run("ip", "link", "set", name, "up")
+        # The last route that the kernel makes of a wire by itself.
+        last = f"ff00::/8 dev {name} "
+        until(lambda: last in routes(one) and last in routes(other), f"{name} to be up")
         return name
 
     def __enter__(self) -> Self:
@@ -159,6 +164,11 @@ class Lab:
                 program.process.stderr.close()
         for host in self.hosts:
             subprocess.run(["ip", "netns", "del", host.name], check=False)
+
+
+def routes(host: Host) -> str:
+    """All IPv6 routes of a host, the kernel's own among them."""
+    return host.run("ip", "-6", "route", "show", "table", "all").stdout
 
 
 @contextlib.contextmanager
