@@ -10,7 +10,7 @@ use netrelay_proto::client::{Client, Event};
 use netrelay_proto::deframe::Deframer;
 use netrelay_proto::dialect::VERSIONS;
 use netrelay_proto::error::{DecodeError, PeerError, Refusal, UsageError};
-use netrelay_proto::ids::{DEFAULT_MSIZE, FIRST_MSIZE, MAX_MSIZE};
+use netrelay_proto::ids::FIRST_MSIZE;
 use netrelay_proto::server::{Server, ServerConfig, Step};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
@@ -41,7 +41,7 @@ struct Served {
 #[pymethods]
 impl ServerSession {
     #[new]
-    #[pyo3(signature = (*, max_msize = MAX_MSIZE, versions = None, max_fids = 65536, max_requests = 4096))]
+    #[pyo3(signature = (*, max_msize = 8_388_608, versions = None, max_fids = 65536, max_requests = 4096))]
     fn new(
         max_msize: u32,
         versions: Option<Vec<String>>,
@@ -184,7 +184,7 @@ struct Used {
 #[pymethods]
 impl ClientSession {
     #[new]
-    #[pyo3(signature = (*, msize = DEFAULT_MSIZE, version = "9P2000.netrelay"))]
+    #[pyo3(signature = (*, msize = 1_048_576, version = "9P2000.netrelay"))]
     fn new(msize: u32, version: &str) -> Self {
         let deframer = Deframer::new(msize.max(FIRST_MSIZE));
         Self(Mutex::new(Used { core: Client::new(msize, version), deframer, failure: None }))
