@@ -43,7 +43,7 @@ def diod() -> Iterator[str]:
         (Path(folder) / "net").mkdir()
         (Path(folder) / "net" / "ndb").write_text("sys=gate\n")
         listen = ["-l", f"127.0.0.1:{port}", "-e", folder]
-        command = ["diod", "-f", "-n", "-N", "-w", "4", *listen, "-L", "stderr"]
+        command = ["diod", "-f", "-n", *listen, "-c", "/dev/null", "-L", "stderr"]
         with process(command, port):
             yield f"9p:127.0.0.1:{port},{folder},net/ndb"
 

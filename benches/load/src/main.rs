@@ -11,6 +11,7 @@
     reason = "a load generator for our own loopback: a panic is a failed run, and its result is a line"
 )]
 
+mod operations;
 mod server;
 mod session;
 mod sockets;
@@ -36,7 +37,8 @@ netrelay-load WORK TARGET COUNT SECONDS
           pp           64-byte ping-pong on COUNT calls
           dials        COUNT callers that connect, echo a byte and close
           idle         COUNT calls that echo a byte and stay until standard input ends
-          walk | stat  9P operations, COUNT outstanding (a 9p target only)
+          walk | stat | read   9P operations, COUNT outstanding; the target is 9p:ADDR,PATH, or
+               9p:ADDR,ANAME,PATH to ask in 9P2000.L
   TARGET  tcp:ADDR                 the server or a relay to it
           socks:ADDR,ADDR          a SOCKS5 proxy, then the server
           9p:ADDR,ADDR             a 9P gateway, then the server as the gateway dials it

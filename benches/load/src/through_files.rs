@@ -13,7 +13,7 @@ use std::{
 use mio::{Events, Interest, Poll, Token};
 
 use crate::{
-    ECHO, PING, Report, SINK, SOURCE, median_us,
+    ECHO, PING, Report, SINK, SOURCE, median_us, operations,
     session::{
         RERROR, ROOT, RREAD, RREAD_HEAD, RWRITE, Session, TWRITE_HEAD, clunk, not_ready, read,
         walk, write, write_head,
@@ -37,7 +37,7 @@ pub(crate) fn run(
         "pp" => Pump::new(gateway, to, count, ECHO)?.ping_pong(time),
         "dials" => dials(gateway, to, count, time),
         "idle" => idle(gateway, to, count),
-        "walk" | "stat" | "read" => operations(work, gateway, to, count, time),
+        "walk" | "stat" | "read" => operations::run(work, gateway, to, count, time),
         _ => Err(io::Error::new(ErrorKind::InvalidInput, "no such work")),
     }
 }
@@ -347,42 +347,4 @@ fn idle(gateway: &str, to: &str, count: usize) -> io::Result<Report> {
     eprintln!("ready");
     io::copy(&mut io::stdin(), &mut io::sink())?;
     Ok(Report { count: count as u64, ..Report::default() })
-}
-
-/// Small 9P operations on one file, `count` outstanding. `to` is its path; `aname,path` asks in 9P2000.L.
-fn operations(
-    work: &str,
-    gateway: &str,
-    to: &str,
-    count: usize,
-    time: Duration,
-) -> io::Result<Report> {
-    let (linux, aname, path) =
-        to.split_once(',').map_or((false, "", to), |(aname, path)| (true, aname, path));
-    let mut session = Session::open(gateway, linux, aname)?;
-    let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
-    session.rpc(&walk(1, ROOT, 1, &names))?;
-    if work == "read" {
-        session.rpc(&session.open_file(1, 1))?;
-    }
-    let request = |session: &Session, number: usize| -> Vec<u8> {
-        let (tag, fid) = (tag_of(2 * number), fid_of(number));
-        match work {
-            "walk" => [walk(tag, ROOT, fid, &names), clunk(tag + 1, fid)].concat(),
-            "stat" => session.stat(tag, 1),
-            _ => read(tag, 1, 8),
-        }
-    };
-    let replies = if work == "walk" { 2 } else { 1 };
-    let begun = Instant::now();
-    let mut done = 0;
-    while begun.elapsed() < time {
-        let batch: Vec<u8> = (0..count).flat_map(|number| request(&session, number)).collect();
-        session.stream.write_all(&batch)?;
-        for _ in 0..count * replies {
-            session.reply()?;
-            done += 1;
-        }
-    }
-    Ok(Report { count: done, seconds: begun.elapsed().as_secs_f64(), ..Report::default() })
 }
