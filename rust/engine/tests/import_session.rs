@@ -11,7 +11,7 @@
 mod import_server;
 
 use std::io::{Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::thread;
@@ -231,14 +231,34 @@ fn a_remote_reset_delivers_what_came_and_hangs_up() {
 }
 
 #[test]
-fn a_local_side_that_goes_away_hangs_up_the_call() {
+fn a_local_side_that_is_gone_ends_the_call_behind_what_it_said() {
     let mut server = Server::start(OURS);
     server.script.lock().unwrap().sink = true;
     let mut client = Client::start(&mut server);
-    let (near, id, data) = client.call();
+    let (mut near, id, _) = client.call();
+    near.write_all(b"last words").unwrap();
     drop(near);
-    server.until(|script| script.seen.iter().any(|said| said == "shutdown write"));
-    server.say(data.0, b"nobody reads this", false);
+    assert_eq!(client.wait(id), Outcome::Pumped { up: 10, down: 0, error: None });
+    let script = server.script.lock().unwrap();
+    assert_eq!(script.bytes_in, 10);
+    assert!(!script.seen.contains(&"hangup".to_owned()), "a reset could lose the last words");
+}
+
+#[test]
+fn a_local_reset_hangs_up_the_call() {
+    let mut server = Server::start(OURS);
+    server.script.lock().unwrap().sink = true;
+    let mut client = Client::start(&mut server);
+    let (ctl, data) = client.dial();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let far = listener.accept().unwrap().0;
+    let id = client.importer.pump(ctl, data, far.into()).unwrap();
+    server.say(data.0, b"unread", false);
+    server.until(|script| script.seen.iter().filter(|said| *said == "Tread").count() >= 3);
+    // Closing with something unread is a reset.
+    near.peek(&mut [0]).unwrap();
+    drop(near);
     let Outcome::Pumped { error: Some(_), .. } = client.wait(id) else { panic!("no error") };
     assert!(server.script.lock().unwrap().seen.contains(&"hangup".to_owned()));
 }

@@ -21,7 +21,7 @@ use super::import::Shared;
 use super::inbound::Arrival;
 use super::link::Link;
 use super::outbound::Lane;
-use super::pump::{Pulled, Pump};
+use super::pump::{Pulled, Pump, Ready};
 use super::stats::Counters;
 use super::stream::{Moved, Stream};
 
@@ -111,10 +111,10 @@ impl Core {
     }
 
     /// The poll says what a pump's local socket can do.
-    pub(crate) fn local_ready(&mut self, token: Token, readable: bool, closing: bool) {
+    pub(crate) fn local_ready(&mut self, token: Token, ready: Ready) {
         let Some(key) = token.0.checked_sub(PUMPS) else { return };
         if let Some(pump) = self.pumps.get_mut(key) {
-            pump.ready(readable, closing, &mut self.link);
+            pump.ready(ready, &mut self.link);
             self.touched.push(key);
         }
     }

@@ -18,6 +18,7 @@ use super::core::{Command, Core, PUMPS};
 use super::import::Shared;
 use super::inbound::{Arrival, Inbound};
 use super::link::{Agreed, Link};
+use super::pump::Ready;
 use super::stats::Counters;
 use super::stream::{Moved, Stream};
 
@@ -114,11 +115,13 @@ impl Worker {
         // of this loop must be looked at without one.
         let mut idle = false;
         loop {
+            let mut closed = false;
             for command in self.shared.commands() {
-                if matches!(command, Command::Close) {
-                    return Ok(());
-                }
+                closed |= matches!(command, Command::Close);
                 core.command(command);
+            }
+            if closed {
+                return Ok(());
             }
             self.receive(core)?;
             core.settle();
@@ -137,8 +140,12 @@ impl Worker {
                 core.link.pool.trim();
             }
             for event in events.iter().filter(|event| event.token().0 >= PUMPS) {
-                let closing = event.is_read_closed() || event.is_error();
-                core.local_ready(event.token(), event.is_readable(), closing);
+                let ready = Ready {
+                    readable: event.is_readable(),
+                    closing: event.is_read_closed() || event.is_error(),
+                    gone: event.is_write_closed(),
+                };
+                core.local_ready(event.token(), ready);
             }
         }
     }

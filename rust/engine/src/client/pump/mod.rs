@@ -41,6 +41,8 @@ pub(crate) struct Pump {
     ctl: Fid,
     data: Fid,
     local: Option<Stream>,
+    /// Nobody reads what goes down.
+    gone: bool,
     up: Up,
     down: Down,
     /// Writes to ctl that are not answered.
@@ -56,6 +58,16 @@ enum Stage {
     Ending,
     /// Tclunks unanswered.
     Leaving(u8),
+}
+
+/// What the poll says of a local socket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ready {
+    pub(crate) readable: bool,
+    /// Its peer sends no more.
+    pub(crate) closing: bool,
+    /// Its peer neither sends nor reads any more.
+    pub(crate) gone: bool,
 }
 
 /// How a pump ended.
@@ -82,6 +94,7 @@ impl Pump {
             ctl,
             data,
             local: Some(local),
+            gone: false,
             up: Up::new(),
             down: Down::new(window),
             notes: 0,
@@ -90,10 +103,11 @@ impl Pump {
         }
     }
 
-    /// The poll says what the local socket can do now; `closing` that its peer sends no more.
-    pub(crate) fn ready(&mut self, readable: bool, closing: bool, link: &mut Link) {
-        self.up.readable |= readable || closing;
-        self.up.closing |= closing;
+    /// The poll says what the local socket can do now.
+    pub(crate) fn ready(&mut self, ready: Ready, link: &mut Link) {
+        self.up.readable |= ready.readable || ready.closing;
+        self.up.closing |= ready.closing;
+        self.gone |= ready.gone;
         if self.local.as_ref().is_some_and(|local| !self.down.deliver(local)) {
             self.local_broke(link);
         }
@@ -252,7 +266,9 @@ impl Pump {
                 self.up.state = up::State::Ended;
             }
         }
-        let down_over = self.down.state == down::State::Ended;
+        // With nobody left to read, the end of the way up is the end: the clunk still sends what
+        // is on its way, where a hangup would drop it.
+        let down_over = self.down.state == down::State::Ended || self.gone;
         match self.up.state {
             up::State::Ended | up::State::Discarding if down_over => self.withdraw(link),
             _ => {
