@@ -137,6 +137,11 @@ impl Server {
         self.fids.views()
     }
 
+    /// How many fids there are, promised ones among them.
+    pub fn fid_count(&self) -> usize {
+        self.fids.len()
+    }
+
     /// Requests in flight but for flushes.
     pub fn in_flight(&self) -> usize {
         self.tags.len()
