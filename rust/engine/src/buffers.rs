@@ -114,6 +114,11 @@ impl Payload {
         self.end - self.start
     }
 
+    /// How many bytes may still be appended.
+    pub(crate) fn vacant(&self) -> usize {
+        self.base + self.capacity() - self.end
+    }
+
     /// Whether it holds nothing.
     pub(crate) fn is_empty(&self) -> bool {
         self.start == self.end

@@ -28,6 +28,17 @@ pub(crate) struct Waiter {
     pub(crate) serial: u32,
 }
 
+impl Waiter {
+    /// Whom no answer can reach: for what is told and not asked.
+    pub(crate) const NOBODY: Self = Self {
+        worker: u16::MAX,
+        session: SessionKey { slot: u32::MAX, serial: u32::MAX },
+        tag: Tag::NOTAG,
+        fid: Fid::NOFID,
+        serial: 0,
+    };
+}
+
 /// A session of a worker. Slots are used again, `serial` is not (but for the wrap).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct SessionKey {

@@ -65,7 +65,7 @@ impl Shared {
     }
 
     /// Every worker's number.
-    pub(crate) fn workers(&self) -> impl Iterator<Item = u16> + use<> {
+    pub(crate) fn workers(&self) -> impl ExactSizeIterator<Item = u16> + use<> {
         // There are at most as many as Gateway::start makes, which it counts in 16 bits.
         0..u16::try_from(self.mailboxes.len()).unwrap_or(u16::MAX)
     }

@@ -50,6 +50,14 @@ impl Kind {
             Self::Dns => "dns",
         }
     }
+
+    /// What its refusals begin with.
+    pub(crate) fn prefix(self) -> &'static str {
+        match self {
+            Self::Cs => "cs: ",
+            Self::Dns => "dns: ",
+        }
+    }
 }
 
 /// The answer to an [`Upcall`].
@@ -137,6 +145,11 @@ impl Upcalls {
         let mut state = self.lock();
         state.untaken.retain(|upcall| upcall.id != id);
         state.unanswered.remove(&id).and_then(|_| state.waiting.pop_front())
+    }
+
+    /// A session that there is room for, when the one that was told is gone.
+    pub(crate) fn next_waiting(&self) -> Option<Waiter> {
+        self.lock().waiting.pop_front()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -61,6 +61,8 @@ pub(crate) enum Timer {
     Closing(u32),
     /// A session that has not attached yet, by slot.
     Attach(u32),
+    /// A listener that found no room, by slot.
+    Listener(u32),
     /// All sessions of a gateway that is shutting down.
     Drain,
 }

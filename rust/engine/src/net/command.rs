@@ -96,7 +96,9 @@ impl Conversation {
         self.idle()?;
         let socket = tcp::announce(local, self.tuning).map_err(refusal)?;
         host.watch(socket.as_fd(), Source::Conversation(self.number)).map_err(refusal)?;
-        host.record(self.number, Note::Announce, tcp::local(socket.as_fd()));
+        if let Some(local) = tcp::local(socket.as_fd()) {
+            host.record(self.number, Note::Announce(local));
+        }
         self.socket = Some(socket);
         self.state = State::Announced;
         Ok(())

@@ -253,7 +253,8 @@ impl Conversation {
 
     /// Resets the connection or stops taking calls (`hangup`). Readers get what has arrived.
     pub(super) fn hang_up(&mut self, host: &mut Host) {
-        self.inbound.hang_up(self.connection());
+        let connection = self.socket.as_ref().filter(|_| self.state == State::Connected);
+        self.inbound.hang_up(connection.map(AsFd::as_fd));
         if let Some(socket) = self.drop_socket() {
             tcp::reset_on_close(socket.as_fd());
         }
@@ -266,7 +267,8 @@ impl Conversation {
         if self.state != State::Connected {
             return self.hang_up(host);
         }
-        self.inbound.hang_up(self.connection());
+        let connection = self.socket.as_ref().filter(|_| self.state == State::Connected);
+        self.inbound.hang_up(connection.map(AsFd::as_fd));
         if let Some(socket) = self.drop_socket() {
             host.retire(socket, mem::take(&mut self.outbound));
         }
@@ -313,7 +315,7 @@ impl Conversation {
     /// Tells the log, if there was anything to end.
     fn note_end(&self, host: &Host) {
         if matches!(self.state, State::Connected | State::Announced) {
-            host.record(self.number, Note::Hangup, self.remote);
+            host.record(self.number, Note::Hangup);
         }
     }
 
@@ -372,7 +374,9 @@ impl Conversation {
             Ok(()) => {
                 self.state = State::Connected;
                 self.outbound.note_writable();
-                host.record(self.number, Note::Connect, self.remote);
+                if let Some(remote) = self.remote {
+                    host.record(self.number, Note::Connect(remote));
+                }
                 waiter.map(|(waiter, count)| (waiter, Outcome::Wrote(count)))
             }
             Err(error) => {

@@ -7,7 +7,6 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
-use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
@@ -91,8 +90,8 @@ impl Host {
     }
 
     /// Tells the log, and the workers if anybody may be waiting for a line.
-    pub(crate) fn record(&self, number: u32, event: Event, at: Option<SocketAddr>) {
-        if self.shared.log.record(number, event, at) {
+    pub(crate) fn record(&self, number: u32, event: Event) {
+        if self.shared.log.record(number, event) {
             for worker in self.shared.workers() {
                 self.shared.mail(worker, Mail::Log);
             }
@@ -150,6 +149,11 @@ impl Host {
                 }
             }
         }
+    }
+
+    /// Whether connections are being closed in the background.
+    pub(crate) fn closes(&self) -> bool {
+        !self.closing.is_empty()
     }
 
     /// The deadline of a closing connection may have come.

@@ -30,10 +30,11 @@ pub(crate) use self::conversation::Event;
 use self::ctl::Command;
 use self::host::Host;
 use self::inbound::More;
+pub(crate) use self::inbound::receive;
 use self::operation::{Operation, Outcome};
 use crate::error::refusal;
 use crate::log::Event as Note;
-use crate::mailbox::Waiter;
+use crate::mailbox::{Mail, Waiter};
 use crate::tree::{qid::File, slice};
 use crate::work::{Source, Work};
 
@@ -154,6 +155,35 @@ impl Net {
         }
     }
 
+    /// A clunk of an opened ctl, data or err of `number`, whoever's it is.
+    pub(crate) fn close(&mut self, number: u32) {
+        match self.host.shared.registry.close(number) {
+            Some(worker) if worker == self.host.worker => self.release(number),
+            Some(worker) => {
+                let waiter = Waiter::NOBODY;
+                let mail = Mail::Operation { waiter, number, operation: Operation::Release };
+                self.host.shared.mail(worker, mail);
+            }
+            None => {}
+        }
+    }
+
+    /// What came of a request that nobody waits for any more is undone.
+    pub(crate) fn drop_outcome(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Payload(payload) => self.host.pool.give(payload),
+            Outcome::Called { number, .. } => self.close(number),
+            _ => {}
+        }
+    }
+
+    /// Drops a conversation that panicked. Its number stays taken until its fids are clunked.
+    pub(crate) fn discard(&mut self, number: u32) {
+        if self.table.get_mut(number as usize).and_then(Option::take).is_some() {
+            self.host.shared.stats.conversations.sub(1);
+        }
+    }
+
     /// What the session of another worker asks; what came of it, or nothing if it waits.
     pub(crate) fn perform(
         &mut self,
@@ -230,7 +260,9 @@ impl Net {
         }
         shared.stats.calls.add(1);
         let conversation = Conversation::called(number, call);
-        self.host.record(number, Note::Call, conversation.remote);
+        if let Some(remote) = conversation.remote {
+            self.host.record(number, Note::Call(remote));
+        }
         self.put(conversation);
         Ok(number)
     }

@@ -1,0 +1,275 @@
+//! Tread, Treaddir and Twrite of each file.
+//!
+//! A read of data waits at its conversation even when there are bytes: conversations are run by
+//! the worker's loop, where each has its share. A conversation of another worker is asked by mail
+//! for everything. Small files are read from a text made for the purpose, at the offset asked for.
+
+use std::fs;
+
+use netrelay_proto::error::Refusal;
+use netrelay_proto::ids::{Qid, Tag};
+use netrelay_proto::message::{Message, Rread, Rreaddir, Rwrite};
+use netrelay_proto::server::FidView;
+
+use super::Session;
+use super::opened::Opened;
+use super::parked::{At, Parked, Place};
+use crate::mailbox::{Mail, Waiter};
+use crate::net::Net;
+use crate::net::ctl::Command;
+use crate::net::operation::{Operation, Outcome};
+use crate::net::status;
+use crate::tree::qid::{File, Node};
+use crate::tree::slice;
+
+impl Session {
+    /// A Tread of at most `count` bytes at `offset`.
+    pub(super) fn read(&mut self, tag: Tag, view: &FidView, at: (u64, u32), net: &mut Net) {
+        let (offset, count) = at;
+        let node = view.open.and_then(|(qid, _)| Node::of(qid.path));
+        match (node, self.files.get_mut(&view.fid)) {
+            (_, Some(Opened::Conversation(held))) => {
+                let place = At { number: held.number, worker: held.worker };
+                match held.file {
+                    File::Ctl => {
+                        let number = held.number.to_string();
+                        self.reply_text(tag, number.as_bytes(), at, net);
+                    }
+                    File::Data => {
+                        if let Err(why) = held.admit_read(&net.host.shared.config.limits) {
+                            return self.refuse(tag, &why, net);
+                        }
+                        let waiter = self.waiter(tag, view.fid, net);
+                        self.operate(waiter, Place::Read(place), Operation::Read { count }, net);
+                    }
+                    _ => {
+                        let waiter = self.waiter(tag, view.fid, net);
+                        self.operate(waiter, Place::Other(place), Operation::ReadErr, net);
+                    }
+                }
+            }
+            (Some(node), Some(Opened::Directory(listing))) => {
+                let registry = &net.host.shared.registry;
+                let mut data = net.host.pool.text();
+                match listing.read(node, at, self.server.dialect(), registry, &mut data) {
+                    Ok(()) => self.reply(tag, &Message::Rread(Rread { data: &data }), net),
+                    Err(why) => self.refuse(tag, &why, net),
+                }
+                net.host.pool.give_text(data);
+            }
+            (_, Some(Opened::Query(query))) => {
+                let data = query.read(offset, count).to_vec();
+                self.reply(tag, &Message::Rread(Rread { data: &data }), net);
+            }
+            (_, Some(Opened::Log(_))) => {
+                let waiter = self.waiter(tag, view.fid, net);
+                self.park(waiter, Place::Log { count }, net);
+                self.serve_log(net);
+            }
+            (Some(Node::Ndb), None) => {
+                let data = net.host.shared.registry.ndb_text().read(offset, count).to_vec();
+                self.reply(tag, &Message::Rread(Rread { data: &data }), net);
+            }
+            (Some(Node::Stats(_)), None) => {
+                // A host without it has nothing to tell, and the counts are 0.
+                let snmp = fs::read_to_string("/proc/net/snmp").unwrap_or_default();
+                let text = status::stats(net.host.shared.registry.limit(), &snmp);
+                self.reply_text(tag, text.as_bytes(), at, net);
+            }
+            (Some(Node::File(_, number, file)), None) => {
+                self.read_text(tag, view, (number, file), at, net);
+            }
+            _ => self.refuse(tag, &Refusal::PERMISSION_DENIED, net),
+        }
+    }
+
+    /// A Treaddir of at most `count` bytes behind the cookie `offset`.
+    pub(super) fn read_entries(
+        &mut self,
+        tag: Tag,
+        view: &FidView,
+        at: (u64, u32),
+        net: &mut Net,
+    ) {
+        let node = view.open.and_then(|(qid, _)| Node::of(qid.path));
+        let (Some(node), Some(Opened::Directory(listing))) =
+            (node, self.files.get_mut(&view.fid))
+        else {
+            return self.refuse(tag, &Refusal::NOT_A_DIRECTORY, net);
+        };
+        let mut data = net.host.pool.text();
+        let root: Qid = view.root;
+        listing.read_entries((root, node), at, &net.host.shared.registry, &mut data);
+        self.reply(tag, &Message::Rreaddir(Rreaddir { data: &data }), net);
+        net.host.pool.give_text(data);
+    }
+
+    /// A Twrite of `data` at `offset`.
+    pub(super) fn write(
+        &mut self,
+        tag: Tag,
+        view: &FidView,
+        offset: u64,
+        data: &[u8],
+        net: &mut Net,
+    ) {
+        let node = view.open.and_then(|(qid, _)| Node::of(qid.path));
+        match (node, self.files.get_mut(&view.fid)) {
+            (_, Some(Opened::Conversation(held))) => {
+                let place = At { number: held.number, worker: held.worker };
+                match held.file {
+                    File::Data => self.write_data(tag, view, place, data, net),
+                    File::Ctl => self.write_ctl(tag, view, place, data, net),
+                    _ => self.refuse(tag, &Refusal::PERMISSION_DENIED, net),
+                }
+            }
+            (_, Some(Opened::Query(query))) => match query.admit(offset, data.len()) {
+                Ok(()) => {
+                    let waiter = self.waiter(tag, view.fid, net);
+                    self.ask_python(waiter, data, net);
+                }
+                Err(why) => self.refuse(tag, &why, net),
+            },
+            (Some(Node::Log), _) => {
+                let written = net.host.shared.log.control(data);
+                self.reply_written(tag, written, data.len(), net);
+            }
+            (Some(Node::Ndb), _) => {
+                let written = net.host.shared.registry.ndb_text().write(offset, data);
+                self.reply_written(tag, written, data.len(), net);
+            }
+            // A write to clone's or listen's fid is one to the ctl they became; the rest can't be
+            // opened for writing.
+            _ => self.refuse(tag, &Refusal::PERMISSION_DENIED, net),
+        }
+    }
+
+    /// Asks Python what a query translates to. Without room for the question the session is not
+    /// read from until there is.
+    pub(super) fn ask_python(&mut self, waiter: Waiter, query: &[u8], net: &mut Net) {
+        let Some(Opened::Query(file)) = self.files.get_mut(&waiter.fid) else { return };
+        file.replies.clear();
+        file.running = true;
+        let shared = &net.host.shared;
+        // A query is at most 1023 bytes.
+        let count = u32::try_from(query.len()).unwrap_or(u32::MAX);
+        match shared.upcalls.ask(waiter, file.kind, &file.user, query) {
+            Some(id) => {
+                shared.stats.interpreter_entries.add(1);
+                self.park(waiter, Place::Upcall { id, count }, net);
+            }
+            None => {
+                self.park(waiter, Place::Room, net);
+                self.held_query = Some((waiter, query.to_vec()));
+            }
+        }
+    }
+
+    /// Gives waiting reads of log what there is, in order.
+    pub(crate) fn serve_log(&mut self, net: &mut Net) {
+        let mut waiting: Vec<(Tag, Parked)> = Vec::new();
+        for (tag, parked) in &self.parked {
+            if matches!(parked.place, Place::Log { .. }) {
+                waiting.push((*tag, *parked));
+            }
+        }
+        waiting.sort_unstable_by_key(|(_, parked)| parked.serial);
+        for (tag, parked) in waiting {
+            let Place::Log { count } = parked.place else { continue };
+            let Some(Opened::Log(reader)) = self.files.get_mut(&parked.fid) else { continue };
+            let lines = net.host.shared.log.read(reader, count);
+            if !lines.is_empty() || count == 0 {
+                let waiter = self.waiter_of(tag, &parked, net);
+                self.deliver(waiter, Outcome::Bytes(lines), net);
+            }
+        }
+    }
+
+    fn write_data(&mut self, tag: Tag, view: &FidView, at: At, data: &[u8], net: &mut Net) {
+        if let Err(why) = self.admit_write(view.fid, net) {
+            return self.refuse(tag, &why, net);
+        }
+        let waiter = self.waiter(tag, view.fid, net);
+        let place = Place::Write(at, data.len());
+        if at.worker != net.host.worker {
+            let operation = Operation::Write { data: data.to_vec() };
+            return self.operate(waiter, place, operation, net);
+        }
+        match net.write(at.number, waiter, data) {
+            Some(Outcome::Wrote(count)) => {
+                self.reply(tag, &Message::Rwrite(Rwrite { count }), net);
+            }
+            Some(Outcome::Refused(why)) => self.refuse(tag, &why, net),
+            _ => self.park(waiter, place, net),
+        }
+    }
+
+    fn write_ctl(&mut self, tag: Tag, view: &FidView, at: At, data: &[u8], net: &mut Net) {
+        // An msize bounds the length.
+        let count = u32::try_from(data.len()).unwrap_or(u32::MAX);
+        match Command::parse(data) {
+            Ok(command) => {
+                let waiter = self.waiter(tag, view.fid, net);
+                let operation = Operation::Control { command, count };
+                self.operate(waiter, Place::Other(at), operation, net);
+            }
+            Err(why) => self.refuse(tag, &why, net),
+        }
+    }
+
+    fn read_text(
+        &mut self,
+        tag: Tag,
+        view: &FidView,
+        (number, file): (u32, File),
+        (offset, count): (u64, u32),
+        net: &mut Net,
+    ) {
+        let here = net.host.worker;
+        let worker = net.host.shared.registry.worker(number).unwrap_or(here);
+        if worker == here {
+            let text = net.text(number, file);
+            return self.reply_text(tag, text.as_bytes(), (offset, count), net);
+        }
+        let waiter = self.waiter(tag, view.fid, net);
+        let operation = Operation::Text { file, offset, count };
+        self.operate(waiter, Place::Other(At { number, worker }), operation, net);
+    }
+
+    /// Asks a conversation, here or by mail, and enters the request as waiting if it does.
+    fn operate(&mut self, waiter: Waiter, place: Place, operation: Operation, net: &mut Net) {
+        let (Place::Read(at) | Place::Write(at, _) | Place::Other(at)) = place else { return };
+        // Entered first: what comes of it may come while it is carried out.
+        self.park(waiter, place, net);
+        if at.worker == net.host.worker {
+            if let Some(outcome) = net.perform(at.number, waiter, operation) {
+                self.deliver(waiter, outcome, net);
+            }
+        } else {
+            let mail = Mail::Operation { waiter, number: at.number, operation };
+            net.host.shared.mail(at.worker, mail);
+        }
+    }
+
+    fn reply_text(&mut self, tag: Tag, text: &[u8], (offset, count): (u64, u32), net: &mut Net) {
+        let data = slice(text, offset, count);
+        self.reply(tag, &Message::Rread(Rread { data }), net);
+    }
+
+    fn reply_written(
+        &mut self,
+        tag: Tag,
+        written: Result<(), Refusal>,
+        length: usize,
+        net: &mut Net,
+    ) {
+        match written {
+            Ok(()) => {
+                // An msize bounds the length.
+                let count = u32::try_from(length).unwrap_or(u32::MAX);
+                self.reply(tag, &Message::Rwrite(Rwrite { count }), net);
+            }
+            Err(why) => self.refuse(tag, &why, net),
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! One 9P session served over a transport.
+//!
+//! The protocol's own rules are [`netrelay_proto::server::Server`]'s; this is what drives it: bytes
+//! in (`receive`), requests to the tree and to conversations (`dispatch`, `open`, `io`), what waits
+//! (`parked`), and bytes out (`replies`). A session belongs to one worker and is run by it for a
+//! bounded time at a turn. It never blocks: what can't be answered is entered in the table of what
+//! waits, and the session goes on with the next request.
+//!
+//! A session ends with its transport, with bytes that are not 9P, or with a panic of ours; all three
+//! give back every fid. What its client does not read is bounded: beyond the bound the session is
+//! neither read from nor given more of what conversations hold.
+
+mod dispatch;
+mod io;
+mod open;
+mod opened;
+mod parked;
+mod receive;
+pub(crate) mod replies;
+
+use std::collections::HashMap;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Instant;
+
+use netrelay_proto::error::Refusal;
+use netrelay_proto::ids::{Fid, Tag};
+use netrelay_proto::message::{Message, Rlopen, Ropen, Rread, Rwrite};
+use netrelay_proto::server::{Server, ServerConfig};
+use netrelay_proto::dialect::Dialect;
+
+use self::opened::{Held, Opened};
+use self::parked::{Parked, Place};
+use self::receive::Inbox;
+pub(crate) use self::receive::More;
+use self::replies::Replies;
+use crate::mailbox::{SessionKey, Waiter};
+use crate::net::operation::Outcome;
+use crate::net::{Event, Net};
+use crate::tree::qid::{File, Node, Protocol};
+use crate::upcall::Verdict;
+
+/// Bytes of replies that are sent before the turn is over, while they are still in the cache.
+const SEND_AT: usize = 256 << 10;
+
+/// A session and its transport.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) key: SessionKey,
+    /// It is closed unless a fid is attached by then.
+    pub(crate) deadline: Instant,
+    /// It is in the ready queue.
+    pub(crate) queued: bool,
+    /// It is in the list of those that may have something to send at the end of the turn.
+    pub(crate) touched: bool,
+    transport: OwnedFd,
+    server: Server,
+    inbox: Inbox,
+    replies: Replies,
+    /// Frames that go out behind a payload.
+    behind: Vec<u8>,
+    files: HashMap<Fid, Opened>,
+    parked: HashMap<Tag, Parked>,
+    /// Bytes of waiting Twrites.
+    parked_bytes: usize,
+    /// A query that found no room, with its waiter.
+    held_query: Option<(Waiter, Vec<u8>)>,
+    next_serial: u32,
+    /// Fids that the gateway's counter knows of.
+    fids: usize,
+    attached: bool,
+    /// Files open that keep conversations alive.
+    conversations: usize,
+    congested: bool,
+    writable: bool,
+    over: bool,
+}
+
+impl Session {
+    /// A session over `transport`, which is watched for it already.
+    pub(crate) fn new(transport: OwnedFd, key: SessionKey, net: &Net) -> Self {
+        let limits = &net.host.shared.config.limits;
+        let config = ServerConfig {
+            max_msize: limits.max_msize,
+            max_fids: limits.fids_per_session,
+            max_requests: limits.requests_per_session,
+            ..ServerConfig::default()
+        };
+        Self {
+            key,
+            deadline: net.host.now + limits.attach_deadline,
+            queued: false,
+            touched: false,
+            transport,
+            server: Server::new(config),
+            inbox: Inbox::default(),
+            replies: Replies::default(),
+            behind: Vec::new(),
+            files: HashMap::new(),
+            parked: HashMap::new(),
+            parked_bytes: 0,
+            held_query: None,
+            next_serial: 0,
+            fids: 0,
+            attached: false,
+            conversations: 0,
+            congested: false,
+            writable: true,
+            over: false,
+        }
+    }
+
+    pub(crate) fn transport(&self) -> BorrowedFd<'_> {
+        self.transport.as_fd()
+    }
+
+    /// It must be ended.
+    pub(crate) fn end(&mut self) {
+        self.over = true;
+    }
+
+    /// Whether it is done with and must be ended.
+    pub(crate) fn over(&self) -> bool {
+        self.over
+    }
+
+    /// Whether a fid was ever attached.
+    pub(crate) fn attached(&self) -> bool {
+        self.attached
+    }
+
+    /// Whether it keeps a conversation alive.
+    pub(crate) fn holds_conversations(&self) -> bool {
+        self.conversations > 0
+    }
+
+    /// What the loop has seen at the transport.
+    pub(crate) fn note(&mut self, event: Event) {
+        if event.readable {
+            self.inbox.note_readable(event.closing);
+        }
+        self.writable |= event.writable;
+    }
+
+    /// What came of a request. One that is no longer waited for is undone.
+    pub(crate) fn deliver(&mut self, waiter: Waiter, outcome: Outcome, net: &mut Net) {
+        match self.unpark(&waiter, net) {
+            Some(parked) => self.reply_outcome(&waiter, &parked, outcome, net),
+            None => net.drop_outcome(outcome),
+        }
+    }
+
+    /// Python's answer to a query.
+    pub(crate) fn decide(&mut self, waiter: &Waiter, verdict: Verdict, net: &mut Net) {
+        let Some(Parked { place: Place::Upcall { count, .. }, fid, .. }) = self.unpark(waiter, net)
+        else {
+            return;
+        };
+        let Some(Opened::Query(query)) = self.files.get_mut(&fid) else {
+            return self.refuse(waiter.tag, &Refusal::INTERRUPTED, net);
+        };
+        query.running = false;
+        match verdict {
+            Verdict::Replies(replies) => {
+                query.replies = replies;
+                self.reply(waiter.tag, &Message::Rwrite(Rwrite { count }), net);
+            }
+            Verdict::Refused { text, errno } => {
+                let prefix = query.kind.prefix();
+                let prefixed = text.starts_with(prefix);
+                let text = if prefixed { text } else { format!("{prefix}{text}") };
+                self.refuse(waiter.tag, &Refusal::new(text, errno), net);
+            }
+        }
+    }
+
+    /// Sends what waits to be sent, as far as the transport takes it. Whether the session may be
+    /// read from again, after its client had let too much lie.
+    pub(crate) fn send(&mut self, net: &mut Net) -> bool {
+        if self.writable && !self.replies.is_empty() {
+            match self.replies.send(self.transport.as_fd(), &mut net.host.pool) {
+                Ok(all) => self.writable = all,
+                Err(_) => self.over = true,
+            }
+        }
+        self.count_fids(net);
+        let bound = net.host.shared.config.limits.unread_reply_bytes;
+        if !self.congested && self.replies.len() > bound {
+            self.congested = true;
+            net.host.hold(self.key);
+        } else if self.congested && self.replies.len() <= bound / 2 {
+            self.congested = false;
+            net.host.relieve(self.key);
+            self.inbox.note_readable(false);
+            return true;
+        }
+        false
+    }
+
+    /// The end: everything is given back. What is queued was sent as far as the client read it.
+    pub(crate) fn vanish(&mut self, net: &mut Net) {
+        self.forget(net);
+        net.host.relieve(self.key);
+        self.replies.discard(&mut net.host.pool);
+        self.inbox.discard(&mut net.host.pool);
+        net.host.shared.stats.fids.sub(self.fids);
+    }
+
+    /// Keeps the gateway's count of fids.
+    fn count_fids(&mut self, net: &Net) {
+        let count = self.server.fid_count();
+        let stats = &net.host.shared.stats;
+        stats.fids.add(count);
+        stats.fids.sub(self.fids);
+        self.fids = count;
+    }
+
+    /// Gives back all that waits and all that is open.
+    fn forget(&mut self, net: &mut Net) {
+        self.abandon_all(net);
+        let files: Vec<Opened> = self.files.drain().map(|(_, opened)| opened).collect();
+        for opened in files {
+            self.close(&opened, net);
+        }
+    }
+
+    /// A file is clunked.
+    fn close(&mut self, opened: &Opened, net: &mut Net) {
+        if let Opened::Conversation(Held { number, .. }) = opened {
+            self.conversations -= 1;
+            net.close(*number);
+        }
+    }
+
+    /// The file of a fid keeps a conversation alive from now on.
+    fn hold(&mut self, fid: Fid, number: u32, worker: u16, file: File) {
+        self.conversations += 1;
+        self.files.insert(fid, Opened::Conversation(Held::new(number, worker, file)));
+    }
+
+    /// Answers a request that waited.
+    fn reply_outcome(
+        &mut self,
+        waiter: &Waiter,
+        parked: &Parked,
+        outcome: Outcome,
+        net: &mut Net,
+    ) {
+        let tag = waiter.tag;
+        match outcome {
+            Outcome::Payload(mut payload) => {
+                // A payload is never longer than the count that msize has bounded.
+                let count = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+                match self.server.answer_head(tag, count, &mut self.behind) {
+                    Ok(head) => {
+                        payload.prepend(&head);
+                        self.replies.push(payload, &mut net.host.pool);
+                    }
+                    Err(_) => net.host.pool.give(payload),
+                }
+                if !self.behind.is_empty() {
+                    let text = self.replies.text(&mut net.host.pool);
+                    text.append(&mut self.behind);
+                }
+            }
+            Outcome::Bytes(data) => self.reply(tag, &Message::Rread(Rread { data: &data }), net),
+            Outcome::Wrote(count) => self.reply(tag, &Message::Rwrite(Rwrite { count }), net),
+            Outcome::Called { number, worker } => {
+                let qid = Node::File(Protocol::Tcp, number, File::Ctl)
+                    .qid(&net.host.shared.registry);
+                self.hold(parked.fid, number, worker, File::Ctl);
+                self.reply_open(tag, qid, net);
+            }
+            Outcome::Withdrawn => {
+                let out = self.replies.text(&mut net.host.pool);
+                // Only a flush withdraws, or the fid's clunk, which answers otherwise.
+                let _ = self.server.withdraw(tag, out);
+            }
+            Outcome::Refused(why) => self.refuse(tag, &why, net),
+        }
+    }
+
+    /// Answers a Topen or a Tlopen.
+    fn reply_open(&mut self, tag: Tag, qid: netrelay_proto::ids::Qid, net: &mut Net) {
+        let iounit = 0;
+        let reply = match self.server.dialect() {
+            Dialect::L => Message::Rlopen(Rlopen { qid, iounit }),
+            Dialect::P2000 | Dialect::U => Message::Ropen(Ropen { qid, iounit }),
+        };
+        self.reply(tag, &reply, net);
+    }
+
+    /// Answers a request. One whose answer does not fit msize, as a stat with a very long uname may
+    /// not, is refused instead.
+    fn reply(&mut self, tag: Tag, reply: &Message<'_>, net: &mut Net) {
+        let out = self.replies.text(&mut net.host.pool);
+        if self.server.answer(tag, reply, out).is_err() {
+            let _ = self.server.refuse(tag, &Refusal::IO, out);
+        }
+    }
+
+    fn refuse(&mut self, tag: Tag, why: &Refusal, net: &mut Net) {
+        let out = self.replies.text(&mut net.host.pool);
+        if self.server.refuse(tag, why, out).is_err() {
+            // Only a text of Python's can be too long for msize.
+            let _ = self.server.refuse(tag, &Refusal::IO, out);
+        }
+    }
+
+    /// Whether replies are to be sent before the turn is over.
+    pub(crate) fn laden(&self) -> bool {
+        self.replies.len() >= SEND_AT
+    }
+}
