@@ -101,6 +101,8 @@ LAYOUT: Final[dict[type[m.Message], str]] = {
     m.Runlinkat: "",
 }
 
+# Layouts of numbers that only some dialects have.
+_ONLY_IN: Final = {"n": (Dialect.U, Dialect.L), "e": (Dialect.U,)}
 _ONLY_L: Final = frozenset(number for number in m.MESSAGES if number < 100)
 _NOT_L: Final = frozenset((107, 112, 113, 114, 115, 124, 125, 126, 127))
 
@@ -179,11 +181,9 @@ def _count(cursor: Cursor, field: str) -> int:
 def _put(body: bytearray, value: object, layout: str, dialect: Dialect) -> None:
     match value:
         case int():
-            if layout == "e" and dialect is not Dialect.U:
-                return
-            if layout == "n" and dialect is Dialect.P2000:
-                return
-            body += value.to_bytes(int(layout) if layout.isdigit() else 4, "little")
+            # A number that no field holds is refused where the dialect does not send it, too.
+            data = value.to_bytes(int(layout) if layout.isdigit() else 4, "little")
+            body += data if dialect in _ONLY_IN.get(layout, Dialect) else b""
         case str():
             if layout != "x" or dialect is Dialect.U:
                 body += packed(value)

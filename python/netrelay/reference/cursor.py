@@ -58,7 +58,10 @@ class Cursor:
 
 def packed(text: str) -> bytes:
     """A string on the wire."""
-    data = text.encode()
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:
+        raise UsageError("a string holds half a character") from None
     if b"\0" in data:
         raise UsageError("a string holds a NUL")
     return len(data).to_bytes(2, "little") + data

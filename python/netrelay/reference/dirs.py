@@ -21,10 +21,9 @@ def pack_stat(stat: Stat, dialect: Dialect) -> bytes:
             body += getattr(stat, field).to_bytes(size, "little")
         for field in _NAMES:
             body += packed(getattr(stat, field))
+        numbers = [getattr(stat, field).to_bytes(4, "little") for field in _NUMBERS]
         if dialect is Dialect.U:
-            body += packed(stat.extension)
-            for field in _NUMBERS:
-                body += getattr(stat, field).to_bytes(4, "little")
+            body += packed(stat.extension) + b"".join(numbers)
         return len(body).to_bytes(2, "little") + body
     except OverflowError as err:
         raise UsageError(f"stat: {err}") from None

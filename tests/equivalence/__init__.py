@@ -1,0 +1,1 @@
+"""The Rust core and the reference give the same bytes."""
