@@ -8,6 +8,8 @@ use pyo3::prelude::*;
 
 mod codec;
 mod convert;
+mod gateway;
+mod import;
 mod session;
 mod tuples;
 
@@ -15,5 +17,7 @@ mod tuples;
 #[pymodule(gil_used = false)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     codec::add(module)?;
-    session::add(module)
+    session::add(module)?;
+    gateway::add(module)?;
+    import::add(module)
 }
