@@ -14,19 +14,19 @@ pub struct Limits {
     /// Largest frame a session may negotiate.
     pub max_msize: u32,
     /// Fids of one session (`too many fids`).
-    pub fids_per_session: usize,
+    pub session_fids: usize,
     /// Requests in flight of one session (`too many requests`).
-    pub requests_per_session: usize,
+    pub session_requests: usize,
     /// Waiting Twrite bytes of one fid (`write queue full`); the window of `9P2000.netrelay`.
-    pub parked_write_bytes_per_fid: usize,
+    pub fid_write_bytes: usize,
     /// Waiting Twrite bytes of one session (`write queue full`).
-    pub parked_write_bytes_per_session: usize,
+    pub session_write_bytes: usize,
     /// Waiting Twrite bytes of the whole gateway (`write queue full`).
-    pub parked_write_bytes: usize,
+    pub gateway_write_bytes: usize,
     /// Treads of one fid that wait at a time (`too many requests`).
-    pub parked_reads_per_fid: usize,
+    pub fid_reads: usize,
     /// Replies that a client has not read; beyond it the session is not read from.
-    pub unread_reply_bytes: usize,
+    pub session_unread_bytes: usize,
     /// Questions to Python without an answer; beyond it sessions that ask are not read from.
     pub upcalls: usize,
     /// Sessions of the gateway; a further one is closed as it is accepted.
@@ -36,7 +36,7 @@ pub struct Limits {
     /// Connections that one worker closes in the background; a further one closes as it stands.
     pub closing_per_worker: usize,
     /// From accept until a fid is attached; a session that takes longer is closed.
-    pub attach_deadline: Duration,
+    pub handshake: Duration,
     /// Without progress, how long a connection may take to close in the background.
     pub linger: Duration,
 }
@@ -45,20 +45,20 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_msize: 8 << 20,
-            fids_per_session: 65_536,
-            requests_per_session: 4096,
-            parked_write_bytes_per_fid: 4 << 20,
-            parked_write_bytes_per_session: 64 << 20,
-            parked_write_bytes: 1 << 30,
-            parked_reads_per_fid: 1024,
-            unread_reply_bytes: 8 << 20,
+            session_fids: 65_536,
+            session_requests: 4096,
+            fid_write_bytes: 4 << 20,
+            session_write_bytes: 64 << 20,
+            gateway_write_bytes: 1 << 30,
+            fid_reads: 1024,
+            session_unread_bytes: 8 << 20,
             // An answer takes a resolver milliseconds; 1024 is a second of a busy gateway's dials.
             upcalls: 1024,
-            sessions: 16_384,
-            conversations: 65_536,
+            sessions: 4096,
+            conversations: 10_000,
             // Each holds a descriptor; a worker that closes more at once is being flooded.
             closing_per_worker: 4096,
-            attach_deadline: Duration::from_secs(10),
+            handshake: Duration::from_secs(10),
             linger: Duration::from_secs(10),
         }
     }

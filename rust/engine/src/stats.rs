@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The counters of one gateway.
 #[derive(Debug, Default)]
-pub struct Stats {
+pub(crate) struct Stats {
     pub(crate) sessions: Gauge,
     pub(crate) conversations: Gauge,
     pub(crate) fids: Gauge,
@@ -31,7 +31,7 @@ impl Stats {
     /// `bytes_up` went from importers to the network, `bytes_down` the other way;
     /// `interpreter_entries` counts questions to Python; `broken_sessions` are those that ended
     /// because their bytes were not 9P.
-    pub fn snapshot(&self) -> Vec<(&'static str, u64)> {
+    pub(crate) fn snapshot(&self) -> Vec<(&'static str, u64)> {
         vec![
             ("sessions", self.sessions.get()),
             ("conversations", self.conversations.get()),

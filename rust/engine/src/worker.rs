@@ -21,7 +21,7 @@ use rustix::net::sockopt::set_tcp_nodelay;
 use rustix::net::{SocketFlags, accept_with};
 use slab::Slab;
 
-use crate::mailbox::{Mail, SessionKey, Waiter};
+use crate::mailbox::{Mail, Mailbox, SessionKey, Waiter};
 use crate::net::host::Host;
 use crate::net::operation::Outcome;
 use crate::net::{Event, Net};
@@ -53,7 +53,7 @@ pub(crate) struct Worker {
     touched: Vec<u32>,
     next_serial: u32,
     /// The worker that the next session goes to.
-    next_worker: u16,
+    turn_of: u16,
     drain: Option<Instant>,
     aborted: bool,
 }
@@ -72,7 +72,7 @@ impl Worker {
             listeners: Slab::new(),
             touched: Vec::new(),
             next_serial: 0,
-            next_worker: 0,
+            turn_of: 0,
             drain: None,
             aborted: false,
         })
@@ -107,8 +107,7 @@ impl Worker {
 
     fn ended(&self) -> bool {
         let drained = self.drain.is_some_and(|deadline| {
-            self.sessions.is_empty()
-                && (!self.net.host.closes() || deadline <= self.net.host.now)
+            self.sessions.is_empty() && (!self.net.host.closes() || deadline <= self.net.host.now)
         });
         self.aborted || drained
     }
@@ -190,17 +189,13 @@ impl Worker {
     ) -> Option<T> {
         let session = find(&mut self.sessions, key)?;
         let net = &mut self.net;
-        match catch_unwind(AssertUnwindSafe(|| act(session, net))) {
-            Ok(result) => {
-                touch(session, &mut self.touched);
-                Some(result)
-            }
-            Err(_) => {
-                self.net.host.shared.stats.panics.add(1);
-                self.end(key.slot as usize);
-                None
-            }
+        if let Ok(result) = catch_unwind(AssertUnwindSafe(|| act(session, net))) {
+            touch(session, &mut self.touched);
+            return Some(result);
         }
+        self.net.host.shared.stats.panics.add(1);
+        self.end(key.slot as usize);
+        None
     }
 
     /// Hands what came of requests to who asked.
@@ -274,7 +269,7 @@ impl Worker {
 
     fn read_mail(&mut self) {
         let number = self.net.host.worker;
-        let mail = self.net.host.shared.mailbox(number).map(|mailbox| mailbox.take());
+        let mail = self.net.host.shared.mailbox(number).map(Mailbox::take);
         let mut mail: VecDeque<Mail> = mail.unwrap_or_default();
         while let Some(letter) = mail.pop_front() {
             match letter {
@@ -385,8 +380,8 @@ impl Worker {
         shared.stats.accepted.add(1);
         // A Unix socket has no such delay and refuses.
         let _ = set_tcp_nodelay(&transport, true);
-        let worker = self.next_worker;
-        self.next_worker = if usize::from(worker) + 1 < workers { worker + 1 } else { 0 };
+        let worker = self.turn_of;
+        self.turn_of = if usize::from(worker) + 1 < workers { worker + 1 } else { 0 };
         if worker == self.net.host.worker {
             self.adopt(transport);
         } else {

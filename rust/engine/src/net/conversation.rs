@@ -243,9 +243,7 @@ impl Conversation {
     /// The text of local, remote or status.
     pub(crate) fn text(&self, file: File) -> String {
         match file {
-            File::Local => {
-                endpoint(self.socket().map_or(self.local, |socket| tcp::local(socket)))
-            }
+            File::Local => endpoint(self.socket().map_or(self.local, |socket| tcp::local(socket))),
             File::Remote => endpoint(self.remote),
             _ => self.status(),
         }

@@ -59,7 +59,7 @@ impl Net {
 
     /// A Tread of data: it waits until its conversation is run.
     pub(crate) fn read(&mut self, number: u32, waiter: Waiter, count: u32) -> Option<Outcome> {
-        let Some(conversation) = find(&mut self.table, number) else { return gone() };
+        let Some(conversation) = find(&mut self.table, number) else { return Some(GONE) };
         let outcome = conversation.read(waiter, count);
         if outcome.is_none() && conversation.has_input() {
             queue(conversation, &mut self.host);
@@ -69,14 +69,14 @@ impl Net {
 
     /// A Tread of err.
     pub(crate) fn read_err(&mut self, number: u32, waiter: Waiter) -> Option<Outcome> {
-        let Some(conversation) = find(&mut self.table, number) else { return gone() };
+        let Some(conversation) = find(&mut self.table, number) else { return Some(GONE) };
         conversation.read_err(waiter);
         None
     }
 
     /// A Twrite of data, whole.
     pub(crate) fn write(&mut self, number: u32, waiter: Waiter, data: &[u8]) -> Option<Outcome> {
-        let Some(conversation) = find(&mut self.table, number) else { return gone() };
+        let Some(conversation) = find(&mut self.table, number) else { return Some(GONE) };
         conversation.write(waiter, data, &mut self.host)
     }
 
@@ -112,7 +112,7 @@ impl Net {
         command: Command,
         count: u32,
     ) -> Option<Outcome> {
-        let Some(conversation) = find(&mut self.table, number) else { return gone() };
+        let Some(conversation) = find(&mut self.table, number) else { return Some(GONE) };
         conversation.control(waiter, command, count, &mut self.host)
     }
 
@@ -291,6 +291,4 @@ fn queue(conversation: &mut Conversation, host: &mut Host) {
 }
 
 /// What a request to a conversation that has just ended gets.
-fn gone() -> Option<Outcome> {
-    Some(Outcome::Refused(Refusal::HUNGUP))
-}
+const GONE: Outcome = Outcome::Refused(Refusal::HUNGUP);

@@ -128,11 +128,7 @@ impl Outbound {
     ///
     /// # Errors
     /// The connection failed.
-    pub(crate) fn serve(
-        &mut self,
-        socket: BorrowedFd<'_>,
-        host: &mut Host,
-    ) -> Result<(), Errno> {
+    pub(crate) fn serve(&mut self, socket: BorrowedFd<'_>, host: &mut Host) -> Result<(), Errno> {
         while self.writable && self.send_queued(socket, host)? {}
         if self.writes.is_empty() && self.fin == Fin::Wanted {
             self.fin = Fin::Sent;

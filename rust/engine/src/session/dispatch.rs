@@ -20,7 +20,7 @@ use crate::tree::{access, walk};
 
 impl Session {
     /// Answers a request, or has it wait.
-    pub(super) fn ask(&mut self, ask: Ask<'_>, net: &mut Net) {
+    pub(super) fn ask(&mut self, ask: &Ask<'_>, net: &mut Net) {
         let tag = ask.tag;
         let Some(view) = ask.fid else { return self.enter(tag, &ask.message, net) };
         match ask.message {

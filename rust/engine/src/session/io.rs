@@ -84,16 +84,9 @@ impl Session {
     }
 
     /// A Treaddir of at most `count` bytes behind the cookie `offset`.
-    pub(super) fn read_entries(
-        &mut self,
-        tag: Tag,
-        view: &FidView,
-        at: (u64, u32),
-        net: &mut Net,
-    ) {
+    pub(super) fn read_entries(&mut self, tag: Tag, view: &FidView, at: (u64, u32), net: &mut Net) {
         let node = view.open.and_then(|(qid, _)| Node::of(qid.path));
-        let (Some(node), Some(Opened::Directory(listing))) =
-            (node, self.files.get_mut(&view.fid))
+        let (Some(node), Some(Opened::Directory(listing))) = (node, self.files.get_mut(&view.fid))
         else {
             return self.refuse(tag, &Refusal::NOT_A_DIRECTORY, net);
         };
@@ -153,15 +146,12 @@ impl Session {
         let shared = &net.host.shared;
         // A query is at most 1023 bytes.
         let count = u32::try_from(query.len()).unwrap_or(u32::MAX);
-        match shared.upcalls.ask(waiter, file.kind, &file.user, query) {
-            Some(id) => {
-                shared.stats.interpreter_entries.add(1);
-                self.park(waiter, Place::Upcall { id, count }, net);
-            }
-            None => {
-                self.park(waiter, Place::Room, net);
-                self.held_query = Some((waiter, query.to_vec()));
-            }
+        if let Some(id) = shared.upcalls.ask(waiter, file.kind, &file.user, query) {
+            shared.stats.interpreter_entries.add(1);
+            self.park(waiter, Place::Upcall { id, count }, net);
+        } else {
+            self.park(waiter, Place::Room, net);
+            self.held_query = Some((waiter, query.to_vec()));
         }
     }
 

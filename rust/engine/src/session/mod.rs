@@ -22,11 +22,11 @@ use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
+use netrelay_proto::dialect::Dialect;
 use netrelay_proto::error::Refusal;
 use netrelay_proto::ids::{Fid, Tag};
 use netrelay_proto::message::{Message, Rlopen, Ropen, Rread, Rwrite};
 use netrelay_proto::server::{Server, ServerConfig};
-use netrelay_proto::dialect::Dialect;
 
 use self::opened::{Held, Opened};
 use self::parked::{Parked, Place};
@@ -44,6 +44,7 @@ const SEND_AT: usize = 256 << 10;
 
 /// A session and its transport.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts, in any combination")]
 pub(crate) struct Session {
     pub(crate) key: SessionKey,
     /// It is closed unless a fid is attached by then.
@@ -81,13 +82,13 @@ impl Session {
         let limits = &net.host.shared.config.limits;
         let config = ServerConfig {
             max_msize: limits.max_msize,
-            max_fids: limits.fids_per_session,
-            max_requests: limits.requests_per_session,
+            max_fids: limits.session_fids,
+            max_requests: limits.session_requests,
             ..ServerConfig::default()
         };
         Self {
             key,
-            deadline: net.host.now + limits.attach_deadline,
+            deadline: net.host.now + limits.handshake,
             queued: false,
             touched: false,
             transport,
@@ -183,7 +184,7 @@ impl Session {
             }
         }
         self.count_fids(net);
-        let bound = net.host.shared.config.limits.unread_reply_bytes;
+        let bound = net.host.shared.config.limits.session_unread_bytes;
         if !self.congested && self.replies.len() > bound {
             self.congested = true;
             net.host.hold(self.key);
@@ -238,13 +239,7 @@ impl Session {
     }
 
     /// Answers a request that waited.
-    fn reply_outcome(
-        &mut self,
-        waiter: &Waiter,
-        parked: &Parked,
-        outcome: Outcome,
-        net: &mut Net,
-    ) {
+    fn reply_outcome(&mut self, waiter: &Waiter, parked: &Parked, outcome: Outcome, net: &mut Net) {
         let tag = waiter.tag;
         match outcome {
             Outcome::Payload(mut payload) => {
@@ -265,8 +260,8 @@ impl Session {
             Outcome::Bytes(data) => self.reply(tag, &Message::Rread(Rread { data: &data }), net),
             Outcome::Wrote(count) => self.reply(tag, &Message::Rwrite(Rwrite { count }), net),
             Outcome::Called { number, worker } => {
-                let qid = Node::File(Protocol::Tcp, number, File::Ctl)
-                    .qid(&net.host.shared.registry);
+                let qid =
+                    Node::File(Protocol::Tcp, number, File::Ctl).qid(&net.host.shared.registry);
                 self.hold(parked.fid, number, worker, File::Ctl);
                 self.reply_open(tag, qid, net);
             }

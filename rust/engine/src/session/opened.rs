@@ -53,7 +53,7 @@ impl Held {
         if self.write_bytes == 0 {
             self.refusing = false;
         }
-        self.refusing |= full || self.write_bytes >= limits.parked_write_bytes_per_fid;
+        self.refusing |= full || self.write_bytes >= limits.fid_write_bytes;
         if self.refusing { Err(Refusal::WRITE_QUEUE_FULL) } else { Ok(()) }
     }
 
@@ -62,7 +62,7 @@ impl Held {
     /// # Errors
     /// `too many requests`.
     pub(super) fn admit_read(&self, limits: &Limits) -> Result<(), Refusal> {
-        if self.reads < limits.parked_reads_per_fid { Ok(()) } else { Err(Refusal::TOO_MANY_REQUESTS) }
+        if self.reads < limits.fid_reads { Ok(()) } else { Err(Refusal::TOO_MANY_REQUESTS) }
     }
 }
 
@@ -133,8 +133,14 @@ mod tests {
     fn a_read_never_crosses_replies() {
         let mut query = Query::new(Kind::Cs, "glenda");
         query.replies = vec![b"first".to_vec(), Vec::new(), b"second".to_vec()];
-        let table: [(u64, u32, &[u8]); 6] =
-            [(0, 100, b"first"), (2, 2, b"rs"), (5, 100, b"second"), (8, 2, b"on"), (11, 9, b""), (99, 9, b"")];
+        let table: [(u64, u32, &[u8]); 6] = [
+            (0, 100, b"first"),
+            (2, 2, b"rs"),
+            (5, 100, b"second"),
+            (8, 2, b"on"),
+            (11, 9, b""),
+            (99, 9, b""),
+        ];
         for (offset, count, expected) in table {
             assert_eq!(query.read(offset, count), expected, "{offset} {count}");
         }
@@ -156,7 +162,7 @@ mod tests {
         let limits = Limits::default();
         let mut held = Held::new(0, 0, File::Data);
         assert_eq!(held.admit_write(false, &limits), Ok(()));
-        held.write_bytes = limits.parked_write_bytes_per_fid;
+        held.write_bytes = limits.fid_write_bytes;
         assert_eq!(held.admit_write(false, &limits), Err(Refusal::WRITE_QUEUE_FULL));
         held.write_bytes = 1;
         assert_eq!(held.admit_write(false, &limits), Err(Refusal::WRITE_QUEUE_FULL));

@@ -83,9 +83,8 @@ impl Session {
         if self.parked.is_empty() {
             return;
         }
-        let of_fid = |parked: &Parked| {
-            parked.fid == fid && !matches!(parked.place, Place::Write(..))
-        };
+        let of_fid =
+            |parked: &Parked| parked.fid == fid && !matches!(parked.place, Place::Write(..));
         let mut waiting: Vec<(Tag, Parked)> = self
             .parked
             .iter()

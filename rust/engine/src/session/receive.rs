@@ -266,7 +266,7 @@ impl Session {
         let out = self.replies.text(&mut net.host.pool);
         match self.server.request(frame, out) {
             Ok(Step::Done) => {}
-            Ok(Step::Ask(ask)) => self.ask(ask, net),
+            Ok(Step::Ask(ask)) => self.ask(&ask, net),
             Ok(Step::Withdraw(tag)) => self.withdraw(tag, net),
             Ok(Step::Reset) => self.forget(net),
             Err(_) => self.broken(net),
@@ -280,16 +280,12 @@ impl Session {
     }
 
     /// Whether another Twrite may wait at `fid`.
-    pub(super) fn admit_write(
-        &mut self,
-        fid: Fid,
-        net: &Net,
-    ) -> Result<(), Refusal> {
+    pub(super) fn admit_write(&mut self, fid: Fid, net: &Net) -> Result<(), Refusal> {
         let shared = &net.host.shared;
         let limits = &shared.config.limits;
         let gateway = usize::try_from(shared.stats.parked_bytes.get()).unwrap_or(usize::MAX);
-        let full = self.parked_bytes >= limits.parked_write_bytes_per_session
-            || gateway >= limits.parked_write_bytes;
+        let full = self.parked_bytes >= limits.session_write_bytes
+            || gateway >= limits.gateway_write_bytes;
         match self.files.get_mut(&fid) {
             Some(Opened::Conversation(held)) => held.admit_write(full, limits),
             _ => Ok(()),
