@@ -78,7 +78,7 @@ fmt: $(VENV)/.dev ## format both languages in place
 
 .PHONY: bench
 bench: $(CORE) ## netrelay beside what you would use instead; BENCH="--quick" for a look
-	@tools/install-bench-deps
+	@tools/install-bench-deps $(BIN)/python
 	$(BIN)/python -m benches.run $(BENCH)
 
 .PHONY: wheel

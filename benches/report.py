@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 from benches.measures import WORKS, Table, Work, ratio
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 _ROW, _BAR, _LEFT, _TOP = 16, 420, 150, 46
 
@@ -32,6 +32,29 @@ def lines(table: Table, names: Sequence[str], works: Sequence[Work], base: str) 
             to_base = show(ratio(table, name, work.name, base))
             row = (name, number(cell.rate()), spread, number(cell.cost()), to_direct, to_base)
             yield f"| {' | '.join(row)} |"
+
+
+def ratios(table: Table, ours: str, names: Sequence[str], works: Sequence[Work]) -> Iterator[str]:
+    """A Markdown table of one of our rates by everyone's: above 1 we are faster."""
+    yield f"\n**{ours} ÷ each**\n"
+    yield f"| | {' | '.join(work.name for work in works)} |"
+    yield "|---|" + "---:|" * len(works)
+    for name in names:
+        if name != ours:
+            cells = (show(ratio(table, ours, work.name, name)) for work in works)
+            yield f"| {name} | {' | '.join(cells)} |"
+
+
+def codec(rates: Mapping[str, Mapping[str, float] | str], jobs: Sequence[str]) -> Iterator[str]:
+    """A Markdown table of messages a second, a package a row."""
+    yield f"| package | {' | '.join(jobs)} |"
+    yield "|---|" + "---:|" * len(jobs)
+    for name, found in rates.items():
+        if isinstance(found, str):
+            yield f"| {name} | absent: {found} |" + " |" * (len(jobs) - 1)
+        else:
+            cells = (number(found[job]) if job in found else "" for job in jobs)
+            yield f"| {name} | {' | '.join(cells)} |"
 
 
 def number(value: float) -> str:

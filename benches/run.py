@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benches import machine, operations, report
+from benches.codec import NAMES
 from benches.measures import WORKS, Load, Table, idle_bytes, rounds
 from benches.relays.ours import OURS, exported
 from benches.relays.peers import PEERS
@@ -44,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"round {number} of {options.rounds}", file=sys.stderr)
         for line in report.lines(table, [relay.name for relay in relays], works, BASE):
             say(line)
+        for ours in (relay.name for relay in relays if relay in OURS):
+            for line in report.ratios(table, ours, [relay.name for relay in relays], works):
+                say(line)
         results["works"] = report.plain(table)
         if not options.work:
             results |= _the_rest(load, relays, port, options.rounds, options.idle)
@@ -95,9 +99,9 @@ def _the_rest(
         say(f"| {name} | {report.number(ours)} | {' | '.join(row)} |")
     rest["operations"] = done
     rest["codec"] = codec = operations.codec_rates(load.seconds)
-    say("\n**codec** (messages/s from Python)\n")
-    for name, jobs in codec.items():
-        say(f"- {name}: " + ", ".join(f"{job} {report.number(r)}" for job, r in jobs.items()))
+    say("\n**codec from Python** (messages/s, one thread)\n")
+    for line in report.codec(codec, NAMES):
+        say(line)
     rest["entries_per_mib"] = entries = operations.entries_per_mib(load)
     say(f"\ninterpreter entries per MiB relayed: {entries:g}")
     return rest
@@ -110,12 +114,12 @@ def _memory(load: Load, relays: Sequence[Relay], port: int, idle: int) -> dict[s
     for relay in relays:
         if relay.name == "direct":
             continue
-        with relay.start(port) as running:
-            try:
+        try:
+            with relay.start(port) as running:
                 found[relay.name] = idle_bytes(load, running, running.target, idle)
-            except RuntimeError as err:
-                say(f"- {relay.name}: failed: {err}")
-                continue
+        except (OSError, RuntimeError, subprocess.CalledProcessError) as err:
+            say(f"- {relay.name}: failed: {err}")
+            continue
         say(f"- {relay.name}: {found[relay.name]:,.0f}")
     with exported() as (gate, pid):
         running = Running(f"9p:127.0.0.1:{gate},", [pid])
