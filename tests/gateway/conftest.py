@@ -79,7 +79,11 @@ class Door:
         """A session that has said nothing."""
         sock = socket.socket(socket.AF_UNIX)
         sock.settimeout(PATIENCE_S)
-        sock.connect(self.path)
+        try:
+            sock.connect(self.path)
+        except OSError:
+            sock.close()
+            raise
         return self._stack.enter_context(RawClient(sock, dialect))
 
     def attach(

@@ -39,6 +39,7 @@ class RawClient:
         self._deframer = Deframer(8 << 20)
         self._replies: dict[int, m.Message] = {}
         self.order: list[int] = []
+        self.seen: dict[int, m.Message] = {}
         self._tag = 0
         self._fid = ROOT
 
@@ -91,6 +92,7 @@ class RawClient:
             self._deframer.feed(data)
         tag, message = decode(frame, self.dialect)
         self.order.append(tag)
+        self.seen[tag] = message
         return tag, message
 
     def ask(self, message: m.Message, *, tag: int | None = None) -> m.Message:

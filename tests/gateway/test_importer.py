@@ -33,7 +33,7 @@ class Program:
         self.core = core.Importer(sock.detach())
         self._early: list[Completion] = []
 
-    def wait(self, id: int, kind: str | None = None) -> Completion:  # noqa: A002  as the core says
+    def wait(self, id: int, kind: str | None = None) -> Completion:
         """The next completion of a call."""
         while True:
             for completion in self._early:

@@ -199,7 +199,12 @@ class Gateway:
             if self._stack.closing:
                 self._loop.call_later(0.01, self._check_closed)
             else:
-                self._loop.call_soon(self._loop.stop)
+                self._loop.call_soon(self._end)
+
+    def _end(self) -> None:
+        for draining in list(self._stack.draining):
+            draining.abandon()
+        self._loop.stop()
 
 
 def _close_fds(*fds: int) -> None:

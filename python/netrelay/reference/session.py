@@ -8,13 +8,12 @@ a later turn.
 
 from __future__ import annotations
 
-import contextlib
 import socket
 from typing import TYPE_CHECKING, Final
 
 from netrelay import messages as m
 from netrelay.errors import DecodeError, FrameError, NetError
-from netrelay.reference.net.closing import drain_session
+from netrelay.reference.net.closing import Draining
 from netrelay.reference.net.files import Files
 from netrelay.reference.net.refusal import refusal
 from netrelay.reference.net.request import Request
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
     from netrelay.reference.net.stack import Stack
 
 _CHUNK: Final = 256 << 10
+# How long the last replies have to reach a client that goes on sending, in seconds.
+_DRAIN_S: Final = 1.0
 
 
 class Session:
@@ -99,11 +100,8 @@ class Session:
         self._timer.cancel()
         self._forget()
         self._send()
-        sock = self._watch.release()
-        # Closing with unread input would be a reset, which takes replies on their way along.
-        with contextlib.suppress(OSError):
-            sock.shutdown(socket.SHUT_WR)
-        drain_session(self._stack.loop, sock, self._watch, 1.0)
+        self._watch.release()
+        self._stack.draining.add(Draining(self._watch, _DRAIN_S, self._stack.draining.discard))
         self._over(self)
 
     def _receive(self) -> None:

@@ -9,6 +9,7 @@ dropped.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from typing import TYPE_CHECKING, Final
 
@@ -91,21 +92,30 @@ class Closing:
         self._over(self)
 
 
-def drain_session(
-    loop: asyncio.AbstractEventLoop, sock: socket.socket, watch: Watch, linger_s: float
-) -> None:
-    """Let a session's last replies reach its client before the transport is closed."""
-    timer = loop.call_later(linger_s, watch.close)
+class Draining:
+    """A session's transport on its way out: its last replies are to reach the client."""
 
-    def drain() -> None:
+    def __init__(self, watch: Watch, most_s: float, over: Callable[[Draining], None]) -> None:
+        self._watch = watch
+        self._over = over
+        self._timer = asyncio.get_running_loop().call_later(most_s, self.abandon)
+        # Closing with unread input would be a reset, which takes replies on their way along.
+        with contextlib.suppress(OSError):
+            watch.sock.shutdown(socket.SHUT_WR)
+        watch.readable(self._drain)
+
+    def abandon(self) -> None:
+        """Close as it stands."""
+        self._timer.cancel()
+        self._watch.close()
+        self._over(self)
+
+    def _drain(self) -> None:
         try:
-            if sock.recv(_CHUNK):
+            if self._watch.sock.recv(_CHUNK):
                 return
         except BlockingIOError:
             return
         except OSError:
             pass
-        timer.cancel()
-        watch.close()
-
-    watch.readable(drain)
+        self.abandon()

@@ -10,7 +10,7 @@ import os
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from netrelay.reference.net.closing import Closing
+from netrelay.reference.net.closing import Closing, Draining
 from netrelay.reference.net.conversation import Conversation
 from netrelay.reference.net.guard import Guard
 from netrelay.reference.net.log import Log
@@ -45,6 +45,7 @@ class Stack:
         self.log = Log()
         self.counters = dict.fromkeys(COUNTERS, 0)
         self.closing: set[Closing] = set()
+        self.draining: set[Draining] = set()
         self.upcall_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.upcalls: deque[Upcall] = deque()
         self.room_for_upcalls: list[Callable[[], None]] = []
