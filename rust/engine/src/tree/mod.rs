@@ -66,11 +66,6 @@ pub(crate) const NETWORK: &str = "network";
 /// The mode of a new conversation's ctl, data, err and listen.
 pub(crate) const FIRST_MODE: u32 = 0o660;
 
-/// The user that an attach with this uname acts as: one without a name is `none`.
-pub(crate) fn user(uname: &str) -> &str {
-    if uname.is_empty() { "none" } else { uname }
-}
-
 /// What a read at `offset` of at most `count` bytes gives of a text; nothing beyond its end.
 pub(crate) fn slice(text: &[u8], offset: u64, count: u32) -> &[u8] {
     let rest = usize::try_from(offset).ok().and_then(|offset| text.get(offset..));
