@@ -47,7 +47,7 @@ class Reader:
         """Up to `n` bytes, at least one before the end; all of them if `n` is negative."""
         if n < 0:
             while not self._ended():
-                await self._more()
+                await self._more(len(self._buffer) + 1)
             return self._take(len(self._buffer))
         while n > 0 and not self._buffer and not self._ended():
             await self._more()
