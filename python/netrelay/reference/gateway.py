@@ -124,8 +124,8 @@ class Gateway:
             self._loop.run_forever()
         finally:
             self._loop.close()
-            self._closed.set()
             os.eventfd_write(self._closed_fd, 1)
+            self._closed.set()
 
     def _call(self, act: Callable[[], T]) -> T | None:
         """Run `act` on the loop and wait for it; nothing if the gateway has ended."""
