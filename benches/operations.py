@@ -69,13 +69,18 @@ def codec_rates(seconds: float) -> dict[str, dict[str, float] | str]:
     runs = [(name, sys.executable) for name in core.available()]
     runs += [(name, str(peers)) for name in PEERS]
     rates: dict[str, dict[str, float] | str] = {}
-    for name, python in runs:
-        command = [python, str(HERE / "codec.py"), name, str(seconds)]
-        label = f"netrelay {name}" if name in core.available() else name
+    commands = {
+        f"netrelay {name}" if name in core.available() else name: [
+            python, str(HERE / "codec.py"), name, str(seconds)
+        ]
+        for name, python in runs
+    }  # fmt: skip
+    commands["Rust alone"] = [str(ROOT / "target/release/netrelay-bench-proto"), str(seconds)]
+    for label, command in commands.items():
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=True)
         except (OSError, subprocess.CalledProcessError):
-            rates[label] = f"not in {peers.parent.parent.relative_to(ROOT)}"
+            rates[label] = "not installed"
         else:
             rates[label] = json.loads(done.stdout)
     return rates

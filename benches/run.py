@@ -79,8 +79,9 @@ def _present(only: Sequence[str]) -> list[Relay]:
 
 
 def _built() -> Path:
-    """The load generator, built if need be."""
-    command = ["cargo", "build", "--release", "--locked", "-q", "-p", "netrelay-load"]
+    """The load generator, built if need be, and the codec's with it."""
+    crates = ("-p", "netrelay-load", "-p", "netrelay-bench-proto")
+    command = ["cargo", "build", "--release", "--quiet", *crates]
     subprocess.run(command, cwd=HERE.parent, check=True)
     return HERE.parent / "target" / "release" / "netrelay-load"
 
@@ -99,7 +100,7 @@ def _the_rest(
         say(f"| {name} | {report.number(ours)} | {' | '.join(row)} |")
     rest["operations"] = done
     rest["codec"] = codec = operations.codec_rates(load.seconds)
-    say("\n**codec from Python** (messages/s, one thread)\n")
+    say("\n**codec** (messages/s, one thread)\n")
     for line in report.codec(codec, NAMES):
         say(line)
     rest["entries_per_mib"] = entries = operations.entries_per_mib(load)
