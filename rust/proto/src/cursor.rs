@@ -69,14 +69,14 @@ impl<'a> Cursor<'a> {
         self.array(field).map(u64::from_le_bytes)
     }
 
-    /// type[1] vers[4] path[8]; a short one is short as a whole.
+    /// `type[1] vers[4] path[8]`; a short one is short as a whole.
     #[inline]
     pub(crate) fn qid(&mut self, field: &'static str) -> Result<Qid, DecodeError> {
         let [kind, a, b, c, d, path @ ..] = self.array::<13>(field)?;
         Ok(Qid { kind, vers: u32::from_le_bytes([a, b, c, d]), path: u64::from_le_bytes(path) })
     }
 
-    /// length[2] and UTF-8 without NUL.
+    /// `length[2]` and UTF-8 without NUL.
     #[inline]
     pub(crate) fn string(&mut self, field: &'static str) -> Result<&'a str, DecodeError> {
         let size = self.u16(field)?;

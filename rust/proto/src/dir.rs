@@ -202,7 +202,7 @@ pub(crate) fn put_string(text: &str, out: &mut Vec<u8>) -> Result<(), FrameTooBi
     Ok(())
 }
 
-/// Fills in the size[2] at `start` with what has been written behind it.
+/// Fills in the `size[2]` at `start` with what has been written behind it.
 pub(crate) fn put_size(start: usize, out: &mut [u8]) -> Result<(), FrameTooBig> {
     let size = out.len() - start - 2;
     let too_big = FrameTooBig { size, limit: u32::from(u16::MAX) };

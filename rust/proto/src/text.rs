@@ -1,6 +1,6 @@
 //! The text form of messages: one line each, and it parses back (docs/protocol.md, section 4).
 //!
-//! Transcripts are written in it and logs speak it. [`print`] appends a line. Parsing takes two steps, as a
+//! Transcripts are written in it and logs speak it. [`print()`] appends a line. Parsing takes two steps, as a
 //! message borrows its strings: [`Line::read`] undoes the quoting, [`Line::message`] borrows from what
 //! it kept.
 
