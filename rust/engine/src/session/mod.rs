@@ -177,13 +177,14 @@ impl Session {
     /// Sends what waits to be sent, as far as the transport takes it. Whether the session may be
     /// read from again, after its client had let too much lie.
     pub(crate) fn send(&mut self, net: &mut Net) -> bool {
+        // Before the client can know: what it reads in stats is then never behind.
+        self.count_fids(net);
         if self.writable && !self.replies.is_empty() {
             match self.replies.send(self.transport.as_fd(), &mut net.host.pool) {
                 Ok(all) => self.writable = all,
                 Err(_) => self.over = true,
             }
         }
-        self.count_fids(net);
         let bound = net.host.shared.config.limits.session_unread_bytes;
         if !self.congested && self.replies.len() > bound {
             self.congested = true;
