@@ -100,6 +100,8 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
+        # Where the token begins that a refusal is about.
+        self._place = 0
 
     def message(self) -> tuple[int, m.Message]:
         """The whole line."""
@@ -110,7 +112,8 @@ class _Parser:
         tag = self._integer("tag", "2")
         layout = (word.partition(":") for word in LAYOUT[kind].split())
         values = [self._field(name, code) for name, _, code in layout]
-        if self._text[self._at :].strip(" "):
+        self._skip_space()
+        if self._at < len(self._text):
             raise self._wrong("the end")
         return tag, kind(*values)  # type: ignore[arg-type]  # the table has the right types
 
@@ -197,6 +200,7 @@ class _Parser:
     def _skip_space(self) -> None:
         while self._text.startswith(" ", self._at):
             self._at += 1
+        self._place = self._at
 
     def _take(self, kind: str) -> str:
         self._skip_space()
@@ -207,4 +211,4 @@ class _Parser:
         return found[0]
 
     def _wrong(self, wanted: str) -> UsageError:
-        return UsageError(f"column {self._at + 1}: {wanted} expected: {self._text!r}")
+        return UsageError(f"column {self._place + 1}: {wanted} expected: {self._text!r}")
