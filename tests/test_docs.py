@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,16 @@ def test_readme_names_the_targets_that_make_has() -> None:
     listed = set(re.findall(r"^make ([a-z-]+)", told.stdout, re.MULTILINE))
     for page in PAGES:
         assert set(re.findall(r"(?:^|`)make ([a-z-]+)", page.read_text(), re.MULTILINE)) <= listed
+
+
+def test_every_dependency_has_its_reason_and_its_price() -> None:
+    table = (ROOT / "docs/dependencies.md").read_text()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {re.split(r"[<>=]", package)[0] for package in project["dependencies"]}
+    for crate in ("proto", "engine", "pyext"):
+        manifest = tomllib.loads((ROOT / "rust" / crate / "Cargo.toml").read_text())
+        wanted |= {name for name in manifest["dependencies"] if not name.startswith("netrelay")}
+    assert set(re.findall(r"^\| `([\w-]+)` \|", table, re.MULTILINE)) == wanted
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
