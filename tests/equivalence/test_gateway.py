@@ -62,12 +62,13 @@ requests = st.one_of(
     st.builds(m.Tremove, fids),
     st.builds(m.Tstat, fids),
     st.builds(m.Tflush, tags),
-    st.builds(m.Tcreate, fids, st.sampled_from(WORDS[:6]), st.just(0o644), st.integers(0, 3)),
+    st.builds(m.Tcreate, fids, st.sampled_from(WORDS[:6]), st.just(0o644), st.integers(0, 3),
+        st.just("")),
     st.builds(
         m.Tattach, fids, st.just(NOFID), st.sampled_from(("glenda", "gate", "")),
-        st.sampled_from(("", "/net", "/x")),
+        st.sampled_from(("", "/net", "/x")), st.just(NOFID),
     ),
-    st.builds(m.Tauth, fids, st.just("glenda"), st.just("")),
+    st.builds(m.Tauth, fids, st.just("glenda"), st.just(""), st.just(NOFID)),
 )  # fmt: skip
 operations = st.one_of(
     st.tuples(st.just("request"), tags, requests),
