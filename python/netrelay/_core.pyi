@@ -18,6 +18,7 @@ from netrelay.types import (
 __all__ = [
     "ClientSession",
     "Deframer",
+    "Gateway",
     "Importer",
     "ServerSession",
     "decode",

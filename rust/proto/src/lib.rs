@@ -7,6 +7,8 @@
 //!
 //! It does not decide what a file is or does: [`server::Server`] asks, and someone else answers.
 
+#![forbid(unsafe_code)]
+
 pub mod client;
 mod cursor;
 pub mod deframe;

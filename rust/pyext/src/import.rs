@@ -7,9 +7,9 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use netrelay_engine::client::{self, Options, Outcome, Refused};
 use netrelay_engine::descriptor;
-use netrelay_proto::dialect::{Dialect, WINDOWED};
+use netrelay_proto::dialect::Dialect;
 use netrelay_proto::error::Refusal;
-use netrelay_proto::ids::{DEFAULT_MSIZE, Fid};
+use netrelay_proto::ids::Fid;
 use netrelay_proto::message;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -31,7 +31,7 @@ impl Importer {
     /// Owns: the descriptor of a connected stream socket. Errors: `UsageError` for options out of
     /// range, `NetError` for a descriptor that is no stream's.
     #[new]
-    #[pyo3(signature = (fd, /, *, msize = DEFAULT_MSIZE, version = WINDOWED))]
+    #[pyo3(signature = (fd, /, *, msize = 1_048_576, version = "9P2000.netrelay"))]
     fn new(py: Python<'_>, fd: i32, msize: u32, version: &str) -> PyResult<Self> {
         let stream = taken(py, fd)?;
         let options = Options { msize, version: version.to_owned() };

@@ -4,6 +4,8 @@
 //! says; the classes it makes are those of `netrelay.types` and `netrelay.messages`, so that both cores'
 //! results compare equal. No rule of the protocol lives here.
 
+#![forbid(unsafe_code)]
+
 use pyo3::prelude::*;
 
 mod codec;
