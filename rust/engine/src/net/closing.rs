@@ -4,7 +4,9 @@
 //! carry out, then a FIN to send, and input that nobody will read: closing a socket with unread
 //! input would turn the FIN into a reset and cost the peer what was still on its way. So the input
 //! is drained until the peer ends too, or there has been no progress for
-//! [`Limits::linger`](crate::limits::Limits::linger).
+//! [`Limits::linger`](crate::limits::Limits::linger). A peer that goes on sending regardless is not
+//! listened to for long: beyond [`DRAINED`] bytes it gets its reset after all, which is the one thing
+//! that stops it.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
@@ -22,11 +24,16 @@ use crate::mailbox::Waiter;
 /// Receives that one turn spends on draining.
 const TURN: usize = 8;
 
+/// Bytes that a peer may send after the end: more than a socket's buffer holds by default, so that
+/// what was on its way is drained, and no more than a moment of a fast peer.
+const DRAINED: usize = 8 << 20;
+
 /// A connection on its way out.
 #[derive(Debug)]
 pub(crate) struct Closing {
     socket: OwnedFd,
     outbound: Outbound,
+    drained: usize,
     deadline: Instant,
 }
 
@@ -45,7 +52,7 @@ impl Closing {
     /// Takes over a connection whose readers are gone.
     pub(crate) fn new(socket: OwnedFd, mut outbound: Outbound, host: &Host) -> Self {
         outbound.finish_after_queue();
-        Self { socket, outbound, deadline: host.now + host.shared.config.limits.linger }
+        Self { socket, outbound, drained: 0, deadline: host.now + host.shared.config.limits.linger }
     }
 
     pub(crate) fn socket(&self) -> &OwnedFd {
@@ -77,7 +84,13 @@ impl Closing {
             progress = match receive(self.socket.as_fd(), sink.room(ORDINARY)) {
                 Ok(0) if self.outbound.is_empty() => Progress::Over,
                 Ok(0) | Err(Errno::AGAIN) => Progress::Waiting,
-                Ok(_) => continue,
+                Ok(got) => {
+                    self.drained += got;
+                    if self.drained <= DRAINED {
+                        continue;
+                    }
+                    Progress::Over
+                }
                 Err(_) => Progress::Over,
             };
             break;
