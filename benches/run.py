@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -33,8 +32,6 @@ BASE = "haproxy"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, write; 0 when every relay that is here could be measured."""
     options = _options(arguments)
-    # A peer that crashes when it is ended is not ours to examine.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     load = Load(_built(), options.seconds)
     relays = _present(options.only)
     works = [work for work in WORKS if not options.work or work.verb in options.work]

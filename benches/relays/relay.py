@@ -61,9 +61,12 @@ def listening(port: int) -> bool:
 
 @contextlib.contextmanager
 def process(command: Sequence[str], *ports: int) -> Iterator[int]:
-    """A program from when it listens on `ports` until the block ends."""
-    with tempfile.TemporaryFile() as words:
-        started = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=words)
+    """A program from when it listens on `ports` until the block ends.
+
+    It runs in a folder of its own, which takes the core dump that diod leaves when it is ended.
+    """
+    with tempfile.TemporaryFile() as words, tempfile.TemporaryDirectory() as folder:
+        started = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=words)
         try:
             pause = selectors.DefaultSelector()
             deadline = time.monotonic() + PATIENCE_S

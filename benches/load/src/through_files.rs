@@ -1,6 +1,7 @@
 //! The clients that use a gateway's files: `clone`, `ctl` and `data` of one 9P session.
 //!
-//! Bulk keeps eight requests of a full msize outstanding in all, but at least one a stream; ping-pong
+//! Bulk keeps eight requests of a full msize outstanding in all, but at least one a stream and no
+//! more than a stream's window; ping-pong
 //! sends the Twrite and the Tread of a round together, as any client of a window would.
 
 use std::{
@@ -21,6 +22,8 @@ use crate::{
 };
 
 const OUTSTANDING: usize = 8;
+// docs/protocol.md, section 6: 4 MiB of Twrites may be outstanding on one fid.
+const WINDOW: usize = 4;
 // The header stands right before the payload and the payload off its page's start: PERF's trap.
 const PAYLOAD_AT: usize = 2048;
 
@@ -111,7 +114,7 @@ impl Pump {
     }
 
     fn up(mut self, time: Duration) -> io::Result<Report> {
-        let each = (OUTSTANDING / self.streams).max(1);
+        let each = (OUTSTANDING / self.streams).clamp(1, WINDOW);
         let all = self.streams * each;
         let mut free: VecDeque<u16> = (0..all).map(tag_of).collect();
         let begun = Instant::now();
@@ -238,7 +241,9 @@ impl Pump {
                 let (size, kind) = (word(at), inbox[at + 4]);
                 let tag = u16::from_le_bytes([inbox[at + 5], inbox[at + 6]]);
                 if kind == RERROR {
-                    return Err(io::Error::other("the gateway refused a request"));
+                    let whole = &inbox[at..self.held.min(at + size)];
+                    let text = String::from_utf8_lossy(whole.get(9..).unwrap_or_default());
+                    return Err(io::Error::other(text.into_owned()));
                 }
                 let payload = if kind == RREAD { size - RREAD_HEAD } else { 0 };
                 each(self, tag, kind, payload)?;
