@@ -116,17 +116,17 @@ fn config_of(given: &Bound<'_, PyAny>) -> PyResult<Config> {
     config.started = given.getattr("started")?.extract()?;
     let (from, limits) = (given.getattr("limits")?, &mut config.limits);
     let count = |name: &str| from.getattr(name)?.extract::<usize>();
-    limits.parked_write_bytes_per_fid = count("fid_write_bytes")?;
-    limits.parked_write_bytes_per_session = count("session_write_bytes")?;
-    limits.parked_write_bytes = count("gateway_write_bytes")?;
-    limits.parked_reads_per_fid = count("fid_reads")?;
-    limits.unread_reply_bytes = count("session_unread_bytes")?;
-    limits.fids_per_session = count("session_fids")?;
-    limits.requests_per_session = count("session_requests")?;
+    limits.fid_write_bytes = count("fid_write_bytes")?;
+    limits.session_write_bytes = count("session_write_bytes")?;
+    limits.gateway_write_bytes = count("gateway_write_bytes")?;
+    limits.fid_reads = count("fid_reads")?;
+    limits.session_unread_bytes = count("session_unread_bytes")?;
+    limits.session_fids = count("session_fids")?;
+    limits.session_requests = count("session_requests")?;
     limits.sessions = count("sessions")?;
     limits.upcalls = count("upcalls")?;
     limits.conversations = from.getattr("conversations")?.extract()?;
-    limits.attach_deadline = seconds(py, from.getattr("handshake_s")?.extract()?)?;
+    limits.handshake = seconds(py, from.getattr("handshake_s")?.extract()?)?;
     limits.linger = seconds(py, from.getattr("linger_s")?.extract()?)?;
     Ok(config)
 }
