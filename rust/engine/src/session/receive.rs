@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use super::Session;
 use super::opened::Opened;
 use super::parked::{At, Place};
-use crate::buffers::{ORDINARY, Payload, Pool};
+use crate::buffers::{LARGE, ORDINARY, Payload, Pool};
 use crate::mailbox::Waiter;
 use crate::net::{Net, receive};
 use crate::tree::qid::File;
@@ -37,6 +37,8 @@ pub(super) struct Inbox {
     readable: bool,
     /// The peer's end was reported, so a short receive does not mean that nothing is left.
     closing: bool,
+    /// The last receive filled its buffer, so the next is given a larger one.
+    large: bool,
     /// The begin of a frame, if it is short.
     begun: Vec<u8>,
     /// The begin of a frame, or whole ones that a full upcall queue holds back.
@@ -79,7 +81,7 @@ impl Inbox {
     /// A buffer that begins with what is kept and has room for the rest of its frame.
     fn buffer(&mut self, msize: u32, pool: &mut Pool) -> Payload {
         let Some(partial) = self.partial.take() else {
-            let mut buffer = pool.take(ORDINARY);
+            let mut buffer = pool.take(if self.large { LARGE } else { ORDINARY });
             buffer.append(&self.begun);
             self.begun.clear();
             return buffer;
@@ -160,6 +162,7 @@ impl Session {
             Ok(got) => {
                 buffer.filled(got);
                 self.inbox.readable = got == asked || self.inbox.closing;
+                self.inbox.large = got == asked || self.inbox.large && got > ORDINARY;
             }
             Err(Errno::AGAIN) => {
                 self.inbox.readable = false;
