@@ -74,18 +74,21 @@ pub(crate) enum Mail {
 /// The mail of one worker.
 #[derive(Debug)]
 pub(crate) struct Mailbox {
-    queue: Mutex<VecDeque<Mail>>,
+    /// None once its owner has ended.
+    queue: Mutex<Option<VecDeque<Mail>>>,
     waker: mio::Waker,
 }
 
 impl Mailbox {
     pub(crate) fn new(waker: mio::Waker) -> Self {
-        Self { queue: Mutex::default(), waker }
+        Self { queue: Mutex::new(Some(VecDeque::new())), waker }
     }
 
-    /// Puts `mail` in; wakes the owner unless it has been woken for earlier mail.
+    /// Puts `mail` in; wakes the owner unless it has been woken for earlier mail. Mail to one that
+    /// has ended is dropped.
     pub(crate) fn send(&self, mail: Mail) {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(queue) = queue.as_mut() else { return };
         queue.push_back(mail);
         if queue.len() == 1 {
             // Fails only when the loop's descriptors are gone, and then nobody reads mail.
@@ -95,6 +98,12 @@ impl Mailbox {
 
     /// Takes all mail.
     pub(crate) fn take(&self) -> VecDeque<Mail> {
-        std::mem::take(&mut *self.queue.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The owner has ended: what is there and what still comes is dropped.
+    pub(crate) fn close(&self) {
+        *self.queue.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }

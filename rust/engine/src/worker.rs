@@ -103,11 +103,17 @@ impl Worker {
             self.end(slot);
         }
         self.settle();
+        // What still comes must not wait for ever: a session would neither be served nor closed.
+        if let Some(mailbox) = self.net.host.shared.mailbox(self.net.host.worker) {
+            mailbox.close();
+        }
     }
 
     fn ended(&self) -> bool {
         let drained = self.drain.is_some_and(|deadline| {
-            self.sessions.is_empty() && (!self.net.host.closes() || deadline <= self.net.host.now)
+            let late = deadline <= self.net.host.now;
+            // Sessions of other workers may still use conversations of this one.
+            self.sessions.is_empty() && (self.net.is_empty() && !self.net.host.closes() || late)
         });
         self.aborted || drained
     }
@@ -125,7 +131,7 @@ impl Worker {
         let seen = Event {
             readable: event.is_readable() || event.is_read_closed() || error,
             writable: event.is_writable() || error,
-            closing: event.is_read_closed() || error,
+            doubtful: event.is_read_closed() || event.is_priority() || error,
         };
         match Source::of(event.token().0) {
             // The waker is edge-triggered and the mailbox is looked at in every turn.
@@ -245,7 +251,16 @@ impl Worker {
         self.net.host.shared.mail(waiter.worker, Mail::Outcome { waiter, outcome });
     }
 
+    /// Sends what sessions have to send, and ends those that are over, which may leave others
+    /// something to send.
     fn send_replies(&mut self) {
+        while !self.touched.is_empty() {
+            self.send_touched();
+            self.settle();
+        }
+    }
+
+    fn send_touched(&mut self) {
         while let Some(slot) = self.touched.pop() {
             let Some(session) = self.sessions.get_mut(slot as usize) else { continue };
             session.touched = false;
@@ -264,7 +279,6 @@ impl Worker {
                 queue(session, &mut self.net.host.ready);
             }
         }
-        self.settle();
     }
 
     fn read_mail(&mut self) {

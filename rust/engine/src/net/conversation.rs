@@ -214,7 +214,7 @@ impl Conversation {
     /// What the loop has seen at the socket.
     pub(crate) fn note(&mut self, event: Event) {
         if event.readable {
-            self.inbound.note_readable(event.closing);
+            self.inbound.note_readable(event.doubtful);
             self.calls.note_ready();
         }
         if event.writable && self.state != State::Connecting {
@@ -409,6 +409,7 @@ pub(crate) struct Event {
     pub(crate) readable: bool,
     /// Room for bytes, the end of a connect or an error.
     pub(crate) writable: bool,
-    /// The peer's end or an error was among it.
-    pub(crate) closing: bool,
+    /// The peer's end, urgent bytes or an error were among it: a short receive then does not mean
+    /// that nothing is left.
+    pub(crate) doubtful: bool,
 }

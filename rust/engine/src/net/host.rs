@@ -67,9 +67,8 @@ impl Host {
     /// # Errors
     /// The host has no memory or watches left.
     pub(crate) fn watch(&self, fd: BorrowedFd<'_>, source: Source) -> Result<(), Errno> {
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        let result =
-            self.registry.register(&mut SourceFd(&fd.as_raw_fd()), Token(source.token()), interest);
+        let token = Token(source.token());
+        let result = self.registry.register(&mut SourceFd(&fd.as_raw_fd()), token, INTEREST);
         result.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::NOMEM))
     }
 
@@ -112,11 +111,10 @@ impl Host {
         let slot = u32::try_from(entry.key()).unwrap_or(u32::MAX);
         let deadline = closing.deadline();
         let closing = entry.insert(closing);
-        let interest = Interest::READABLE | Interest::WRITABLE;
         let token = Token(Source::Closing(slot).token());
         let fd = closing.socket().as_fd().as_raw_fd();
         // Were it refused, the deadline would end the connection.
-        let _ = self.registry.reregister(&mut SourceFd(&fd), token, interest);
+        let _ = self.registry.reregister(&mut SourceFd(&fd), token, INTEREST);
         self.shared.stats.closing.add(1);
         self.schedule(deadline, Timer::Closing(slot));
         if progress == Progress::Again {
@@ -212,7 +210,10 @@ impl Host {
         {
             return false;
         }
-        self.stalled.push((waiter.session, number));
+        let entry = (waiter.session, number);
+        if !self.stalled.contains(&entry) {
+            self.stalled.push(entry);
+        }
         true
     }
 
@@ -235,3 +236,6 @@ impl Host {
         });
     }
 }
+
+/// Urgent bytes are asked for because they cut a receive short.
+const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);

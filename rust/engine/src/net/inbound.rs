@@ -37,8 +37,8 @@ pub(crate) struct Inbound {
     reads: VecDeque<(Waiter, u32)>,
     /// The last event said so and no receive has found otherwise.
     readable: bool,
-    /// The peer's end was reported, so a short receive does not mean that nothing is left.
-    closing: bool,
+    /// A short receive does not mean that nothing is left.
+    doubtful: bool,
     /// The last receive filled its buffer.
     large: bool,
     /// What had arrived when the conversation was hung up.
@@ -70,10 +70,10 @@ pub(crate) enum More {
 }
 
 impl Inbound {
-    /// The socket may have something to say; `closing` if the peer's end was among it.
-    pub(crate) fn note_readable(&mut self, closing: bool) {
+    /// The socket may have something to say; `doubtful` if it may say it in pieces.
+    pub(crate) fn note_readable(&mut self, doubtful: bool) {
         self.readable = true;
-        self.closing |= closing;
+        self.doubtful |= doubtful;
     }
 
     /// Queues a Tread of at least one byte.
@@ -184,13 +184,13 @@ impl Inbound {
             Ok(0) => Err(Stop::End),
             Ok(got) => {
                 payload.filled(got);
-                self.readable = got == asked || self.closing;
+                self.readable = got == asked || self.doubtful;
                 self.large = asked >= ORDINARY && (got == asked || got > ORDINARY);
                 return Ok(Some(payload));
             }
             Err(Errno::AGAIN) => {
                 self.readable = false;
-                self.closing = false;
+                self.doubtful = false;
                 Ok(None)
             }
             Err(error) => Err(Stop::Error(error)),

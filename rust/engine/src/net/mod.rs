@@ -45,11 +45,18 @@ pub(crate) struct Net {
     // Boxed: most numbers of a busy gateway are other workers' or idle.
     #[allow(clippy::vec_box, reason = "an empty slot must be small")]
     table: Vec<Option<Box<Conversation>>>,
+    /// Slots in use.
+    count: usize,
 }
 
 impl Net {
     pub(crate) fn new(host: Host) -> Self {
-        Self { host, table: Vec::new() }
+        Self { host, table: Vec::new(), count: 0 }
+    }
+
+    /// Whether this worker holds no conversation.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
     /// Makes the conversation of a number that the registry has given to this worker.
@@ -148,9 +155,7 @@ impl Net {
 
     /// Ends a conversation whose number the registry has taken back.
     pub(crate) fn release(&mut self, number: u32) {
-        let slot = self.table.get_mut(number as usize);
-        if let Some(conversation) = slot.and_then(Option::take) {
-            self.host.shared.stats.conversations.sub(1);
+        if let Some(conversation) = self.take(number) {
             conversation.release(&mut self.host);
         }
     }
@@ -179,9 +184,7 @@ impl Net {
 
     /// Drops a conversation that panicked. Its number stays taken until its fids are clunked.
     pub(crate) fn discard(&mut self, number: u32) {
-        if self.table.get_mut(number as usize).and_then(Option::take).is_some() {
-            self.host.shared.stats.conversations.sub(1);
-        }
+        self.take(number);
     }
 
     /// What the session of another worker asks; what came of it, or nothing if it waits.
@@ -274,8 +277,16 @@ impl Net {
         }
         if let Some(slot) = self.table.get_mut(index) {
             *slot = Some(Box::new(conversation));
+            self.count += 1;
             self.host.shared.stats.conversations.add(1);
         }
+    }
+
+    fn take(&mut self, number: u32) -> Option<Box<Conversation>> {
+        let conversation = self.table.get_mut(number as usize)?.take()?;
+        self.count -= 1;
+        self.host.shared.stats.conversations.sub(1);
+        Some(conversation)
     }
 }
 

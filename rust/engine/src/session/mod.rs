@@ -137,7 +137,7 @@ impl Session {
     /// What the loop has seen at the transport.
     pub(crate) fn note(&mut self, event: Event) {
         if event.readable {
-            self.inbox.note_readable(event.closing);
+            self.inbox.note_readable(event.doubtful);
         }
         self.writable |= event.writable;
     }

@@ -35,8 +35,8 @@ const COPIED: usize = 4 << 10;
 pub(super) struct Inbox {
     /// The last event said so and no receive has found otherwise.
     readable: bool,
-    /// The peer's end was reported, so a short receive does not mean that nothing is left.
-    closing: bool,
+    /// A short receive does not mean that nothing is left.
+    doubtful: bool,
     /// The last receive filled its buffer, so the next is given a larger one.
     large: bool,
     /// The begin of a frame, if it is short.
@@ -67,9 +67,9 @@ pub(crate) enum More {
 }
 
 impl Inbox {
-    pub(super) fn note_readable(&mut self, closing: bool) {
+    pub(super) fn note_readable(&mut self, doubtful: bool) {
         self.readable = true;
-        self.closing |= closing;
+        self.doubtful |= doubtful;
     }
 
     pub(super) fn discard(&mut self, pool: &mut Pool) {
@@ -161,12 +161,12 @@ impl Session {
             Ok(0) => self.over = true,
             Ok(got) => {
                 buffer.filled(got);
-                self.inbox.readable = got == asked || self.inbox.closing;
+                self.inbox.readable = got == asked || self.inbox.doubtful;
                 self.inbox.large = got == asked || self.inbox.large && got > ORDINARY;
             }
             Err(Errno::AGAIN) => {
                 self.inbox.readable = false;
-                self.inbox.closing = false;
+                self.inbox.doubtful = false;
             }
             Err(_) => self.over = true,
         }
