@@ -44,7 +44,7 @@ endif
 	$(BIN)/python -m pytest -q -m "not long"
 
 .PHONY: test-long
-test-long: $(CORE) $(VENV)/.dev ## what takes minutes: soak, deep properties, benchmarks for a moment
+test-long: $(CORE) $(VENV)/.dev ## all tests, with those that take minutes: soak and deep properties
 	@tools/install-test-deps
 	HYPOTHESIS_PROFILE=slow $(BIN)/python -m pytest -q
 
