@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use mio::unix::SourceFd;
 use mio::{Events, Poll};
 use rustix::io::Errno;
-use rustix::net::sockopt::set_tcp_nodelay;
+use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepidle, set_tcp_nodelay};
 use rustix::net::{SocketFlags, accept_with};
 use slab::Slab;
 
@@ -38,6 +38,10 @@ const PASSES: usize = 2;
 
 /// Sessions accepted in a row.
 const ACCEPTS: usize = 64;
+
+/// How long a client may be silent before the host asks whether its machine is still there. Without
+/// asking, one that lost its power would keep its ports for ever.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// How long a listener rests that found no descriptors left.
 const REST: Duration = Duration::from_millis(100);
@@ -392,8 +396,10 @@ impl Worker {
         }
         shared.stats.sessions.add(1);
         shared.stats.accepted.add(1);
-        // A Unix socket has no such delay and refuses.
-        let _ = set_tcp_nodelay(&transport, true);
+        // A Unix socket has neither delay nor silence, and refuses.
+        let _ = set_tcp_nodelay(&transport, true)
+            .and_then(|()| set_socket_keepalive(&transport, true))
+            .and_then(|()| set_tcp_keepidle(&transport, SILENCE));
         let worker = self.turn_of;
         self.turn_of = if usize::from(worker) + 1 < workers { worker + 1 } else { 0 };
         if worker == self.net.host.worker {
