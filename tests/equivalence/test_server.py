@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netrelay import messages as m
-from netrelay.types import NOFID, NOTAG, Dialect, Qid
+from netrelay.types import NOFID, NONUNAME, NOTAG, Dialect, Qid
 from tests.equivalence.session_twins import SessionTwins
 from tests.strategies import ops
 from tests.strategies.frames import damaged
@@ -91,3 +91,26 @@ def test_flushes_of_flushes_and_late_answers_end_in_the_same_order(
             twins.withdraw(tag)
         else:
             twins.answer(tag, data.draw(ops.answers(twins.asked[tag], dialect)))
+
+
+@given(st.data())
+def test_a_fid_in_the_making_is_made_or_forgotten_alike(
+    rust: Core, python: Core, data: st.DataObject
+) -> None:
+    twins = greeted(rust, python, Dialect.P2000)
+    none = st.just(NONUNAME)
+    makers = st.one_of(
+        st.builds(m.Twalk, st.just(0), st.integers(1, 2), st.just(("net",))),
+        st.builds(m.Tattach, st.integers(1, 2), st.just(NOFID), st.just("bob"), st.just(""), none),
+        st.builds(m.Tauth, st.integers(1, 2), st.just("bob"), st.just(""), none),
+    )
+    for _ in range(8):
+        twins.request(1, data.draw(makers))
+        if 1 not in twins.asked:
+            twins.request(1, m.Tclunk(data.draw(st.integers(1, 2))))
+        twins.request(2, m.Tflush(1))
+        for tag in sorted(twins.asked):
+            if data.draw(st.booleans()):
+                twins.withdraw(tag)
+            else:
+                twins.answer(tag, data.draw(ops.answers(twins.asked[tag], Dialect.P2000)))
