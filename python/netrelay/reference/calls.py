@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from netrelay import messages as m
 from netrelay.errors import CATALOGUE, NetrelayError, errno_of
 from netrelay.reference.client import ClientSession
-from netrelay.reference.net.tcp import Watch
+from netrelay.reference.net.watch import Watch
 from netrelay.types import Flushed, Ready, Reply, Retry
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 from netrelay import messages as m
 from netrelay.errors import DecodeError, FrameError, NetError
-from netrelay.reference.net.closing import Draining
+from netrelay.reference.draining import Draining
 from netrelay.reference.net.files import Files
 from netrelay.reference.net.refusal import refusal
 from netrelay.reference.net.request import Request
-from netrelay.reference.net.tcp import Watch
+from netrelay.reference.net.watch import Watch
 from netrelay.reference.server import ServerSession
 from netrelay.types import Ask, Reset, Send, Withdraw
 

@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING, Final
 
 from netrelay import messages as m
 from netrelay.errors import NetError, errno_of
-from netrelay.reference.net import attributes, status, tree
+from netrelay.reference.net import attributes, tree
 from netrelay.reference.net.address import NOWHERE
 from netrelay.reference.net.directory import Listing
 from netrelay.reference.net.log import LogReader
-from netrelay.reference.net.outbound import Write
 from netrelay.reference.net.qids import Kind, Place, place_of, qid_of
 from netrelay.reference.net.query import Query
 from netrelay.reference.net.refusal import refusal
+from netrelay.reference.net.tcp import status
+from netrelay.reference.net.tcp.outbound import Write
 from netrelay.types import NOFID, OEXEC, ORDWR, OTRUNC
 
 if TYPE_CHECKING:
-    from netrelay.reference.net.conversation import Conversation
     from netrelay.reference.net.request import Request
     from netrelay.reference.net.stack import Stack
+    from netrelay.reference.net.tcp.conversation import Conversation
     from netrelay.types import Dialect, FidView, Qid
 
 _HELD: Final = frozenset({Kind.CTL, Kind.DATA, Kind.ERR})

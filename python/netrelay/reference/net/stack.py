@@ -10,11 +10,12 @@ import os
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from netrelay.reference.net.closing import Closing, Draining
-from netrelay.reference.net.conversation import Conversation
+from netrelay.reference.draining import Draining
 from netrelay.reference.net.guard import Guard
 from netrelay.reference.net.log import Log
 from netrelay.reference.net.refusal import refusal
+from netrelay.reference.net.tcp.closing import Closing
+from netrelay.reference.net.tcp.conversation import Conversation
 from netrelay.reference.net.tree import NETWORK
 from netrelay.types import Upcall
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
     from netrelay.errors import NetError
     from netrelay.reference.net.address import Address, Ip
-    from netrelay.reference.net.outbound import Outbound
-    from netrelay.reference.net.tcp import Watch
+    from netrelay.reference.net.tcp.outbound import Outbound
+    from netrelay.reference.net.watch import Watch
     from netrelay.types import GatewayConfig
 
 _NDB_MOST: Final = 32 << 10

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from netrelay import messages as m
 from netrelay.errors import NetError
-from netrelay.reference.net import ctl, status, tcp
+from netrelay.reference.net import ctl
 from netrelay.reference.net.address import NOWHERE, Address
-from netrelay.reference.net.inbound import Inbound
-from netrelay.reference.net.outbound import Outbound, Write
 from netrelay.reference.net.refusal import of_call, of_host, refusal
+from netrelay.reference.net.tcp import sockets, status
+from netrelay.reference.net.tcp.inbound import Inbound
+from netrelay.reference.net.tcp.outbound import Outbound, Write
+from netrelay.reference.net.watch import Watch
 
 if TYPE_CHECKING:
     import asyncio
@@ -72,7 +74,7 @@ class Surroundings(Protocol):
     def called(self, announced: Conversation, sock: socket.socket) -> Conversation:
         """The conversation of a call, owned as the announced one is."""
 
-    def retire(self, watch: tcp.Watch, outbound: Outbound) -> None:
+    def retire(self, watch: Watch, outbound: Outbound) -> None:
         """Close a connection in the background."""
 
     def count(self, name: str, change: int) -> None:
@@ -90,7 +92,7 @@ class Conversation:
         self.state = State.IDLE
         self.failure: NetError | None = None
         self._around = around
-        self._watch: tcp.Watch | None = None
+        self._watch: Watch | None = None
         self._inbound = Inbound(lambda count: around.count("bytes_down", count))
         self._outbound = self._new_outbound()
         self._listens: deque[Request] = deque()
@@ -98,15 +100,15 @@ class Conversation:
         self._bound: Address | None = None
         self._bound_low = False
         self._local = self._remote = NOWHERE
-        self._tuning = tcp.Tuning()
+        self._tuning = sockets.Tuning()
         self._keepalive_ms = 0
 
     def accept(self, sock: socket.socket) -> None:
         """Become the conversation of a call."""
-        self._watch = tcp.Watch(self._around.loop, sock)
+        self._watch = Watch(self._around.loop, sock)
         self.state = State.CONNECTED
-        self._local = tcp.local_of(sock)
-        self._remote = tcp.remote_of(sock) or NOWHERE
+        self._local = sockets.local_of(sock)
+        self._remote = sockets.remote_of(sock) or NOWHERE
         self._around.note(self.number, "call", self._remote)
 
     # data
@@ -174,13 +176,13 @@ class Conversation:
                 self._shutdown_write()
             case ctl.Keepalive(interval_ms):
                 self._keepalive_ms = interval_ms
-                self._host(lambda sock: tcp.keep_alive(sock, interval_ms))
+                self._host(lambda sock: sockets.keep_alive(sock, interval_ms))
             case ctl.Ttl(hops):
                 self._tuning.ttl = hops
-                self._host(lambda sock: tcp.tune(sock, self._tuning))
+                self._host(lambda sock: sockets.tune(sock, self._tuning))
             case ctl.Tos(value):
                 self._tuning.tos = value
-                self._host(lambda sock: tcp.tune(sock, self._tuning))
+                self._host(lambda sock: sockets.tune(sock, self._tuning))
             case ctl.IgnoreAdvice():
                 pass
         request.answer(m.Rwrite(len(line)))
@@ -245,15 +247,15 @@ class Conversation:
         self._around.count("dials", 1)
         given = local is not None and (local.ip is not None or local.port != 0)
         try:
-            sock = tcp.dial(remote, local, self._tuning, restricted=low)
+            sock = sockets.dial(remote, local, self._tuning, restricted=low)
         except OSError as err:
             self._connect_failed(remote, of_call(err.errno, local_given=given))
             if self.failure is None:
                 raise
             raise self.failure from None
-        self._watch = tcp.Watch(self._around.loop, sock)
+        self._watch = Watch(self._around.loop, sock)
         self.state = State.CONNECTING
-        self._remote, self._local = remote, tcp.local_of(sock)
+        self._remote, self._local = remote, sockets.local_of(sock)
         self._connecting = request
         request.park(self._give_up)
         self._watch.writable(lambda: self._settle(sock, local_given=given))
@@ -273,7 +275,7 @@ class Conversation:
             return
         self.state = State.CONNECTED
         self._around.note(self.number, "connect", self._remote)
-        self._local = tcp.local_of(sock)
+        self._local = sockets.local_of(sock)
         written = request.message.data if isinstance(request.message, m.Twrite) else b""
         request.answer(m.Rwrite(len(written)))
         self._serve_writes()
@@ -301,17 +303,17 @@ class Conversation:
 
     def _announce(self, local: Address, *, restricted: bool) -> None:
         try:
-            sock = tcp.announce(local, self._tuning, restricted=restricted)
+            sock = sockets.announce(local, self._tuning, restricted=restricted)
         except OSError as err:
             raise of_host(err.errno) from None
-        self._watch = tcp.Watch(self._around.loop, sock)
-        self._local = tcp.local_of(sock)
+        self._watch = Watch(self._around.loop, sock)
+        self._local = sockets.local_of(sock)
         self.state = State.ANNOUNCED
         self._around.note(self.number, "announce", self._local)
 
     def _bind(self, local: Address, *, restricted: bool) -> None:
         try:
-            tcp.probe(local, restricted=restricted)
+            sockets.probe(local, restricted=restricted)
         except OSError as err:
             raise of_host(err.errno) from None
         self._bound, self._bound_low = local, restricted
@@ -400,7 +402,7 @@ class Conversation:
             request = self._listens[0]
             try:
                 self._around.check_free()
-                sock = tcp.accept(self._watch.sock)
+                sock = sockets.accept(self._watch.sock)
             except BlockingIOError:
                 break
             except NetError as err:
