@@ -12,11 +12,11 @@ from netrelay.errors import NetError
 from netrelay.reference.dirs import unpack_dirents, unpack_stats
 from netrelay.reference.net import tree
 from netrelay.reference.net.directory import Listing
-from netrelay.reference.net.qids import CONV_FILES, ROOT, Kind, Place, place_of, qid_of
+from netrelay.reference.net.qids import ROOT, Kind, Place, place_of, qid_of
 from netrelay.reference.net.query import Query
 from netrelay.types import ORDWR, OREAD, OWRITE, Dialect
 
-TCP = Place(Kind.TCP)
+TCP = Place(Kind.PROTOCOL)
 NAMES = ("net", "tcp", "clone", "0", "1", "2", "ctl", "..", "cs", "nosuch", "01", "", ".")
 
 
@@ -28,25 +28,38 @@ class World:
     bits: int = 0o660
     host_owner: str = "gate"
     started: int = 7
-    ndb_length: int = 0
-    ndb_vers: int = 0
+    stacks: tuple[str, ...] = ("",)
 
-    def owner(self, number: int) -> str:
+    def used(self, stack: int, protocol: int) -> int:
+        """As many in all."""
+        return self.conversations
+
+    def ndb_length(self, stack: int) -> int:
+        """Empty."""
+        return 0
+
+    def ndb_vers(self, stack: int) -> int:
+        """Never changed."""
+        return 0
+
+    def owner(self, place: Place) -> str:
         """All are glenda's."""
         return "glenda"
 
-    def mode(self, number: int) -> int:
+    def mode(self, place: Place) -> int:
         """All alike."""
         return self.bits
 
-    def busy(self, number: int) -> bool:
+    def busy(self, place: Place) -> bool:
         """All in use."""
         return True
 
 
-@given(st.sampled_from(Kind), st.integers(0, (1 << 20) - 1))
-def test_a_qid_says_what_its_file_is(kind: Kind, number: int) -> None:
-    place = Place(kind, number if kind is Kind.CONV or kind in CONV_FILES else 0)
+@given(
+    st.sampled_from(Kind), st.integers(0, 31), st.integers(0, 127), st.integers(0, (1 << 20) - 1)
+)
+def test_a_qid_says_what_its_file_is(kind: Kind, stack: int, protocol: int, number: int) -> None:
+    place = Place(kind, stack, protocol, number)
     assert place_of(qid_of(place)) == place
 
 

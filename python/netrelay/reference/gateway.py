@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from netrelay.errors import UsageError
 from netrelay.reference.net.files import verdict_error
-from netrelay.reference.net.stack import Stack
+from netrelay.reference.net.shared import Shared
 from netrelay.reference.session import Session
 
 if TYPE_CHECKING:
@@ -35,14 +35,14 @@ class Gateway:
 
     def __init__(self, config: GatewayConfig) -> None:
         self._loop = asyncio.new_event_loop()
-        self._stack = Stack(config, self._loop)
+        self._shared = Shared(config, self._loop)
         self._sessions: set[Session] = set()
         self._listeners: list[socket.socket] = []
         self._stopping = False
         self._kinds: dict[int, str] = {}
         self._closed = threading.Event()
         self._closed_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        weakref.finalize(self, _close_fds, self._closed_fd, self._stack.upcall_fd)
+        weakref.finalize(self, _close_fds, self._closed_fd, self._shared.questions.fd)
         self._thread = threading.Thread(target=self._run, name="netrelay-gateway", daemon=True)
         self._thread.start()
 
@@ -54,17 +54,17 @@ class Gateway:
 
     def upcall_fd(self) -> int:
         """Readable when questions wait; owned by the gateway."""
-        return self._stack.upcall_fd
+        return self._shared.questions.fd
 
     def upcalls(self) -> list[Upcall]:
         """The questions that wait. Blocks no longer than one turn of the loop."""
 
         def take() -> list[Upcall]:
             try:
-                os.eventfd_read(self._stack.upcall_fd)
+                os.eventfd_read(self._shared.questions.fd)
             except BlockingIOError:
                 return []
-            taken = self._stack.take_upcalls()
+            taken = self._shared.questions.take()
             self._kinds.update((upcall.id, upcall.kind) for upcall in taken)
             return taken
 
@@ -76,7 +76,7 @@ class Gateway:
         def tell() -> None:
             kind = self._kinds.pop(id, "cs")
             why = None if error is None else verdict_error(kind, error, errno)
-            self._stack.answer(id, replies, why)
+            self._shared.questions.answer(id, replies, why)
 
         self._call(tell)
 
@@ -85,9 +85,9 @@ class Gateway:
 
         def snapshot() -> dict[str, int]:
             fids = sum(len(session.server.fids()) for session in self._sessions)
-            return {**self._stack.counters, "fids": fids}
+            return {**self._shared.counters, "fids": fids}
 
-        return self._call(snapshot) or dict(self._stack.counters)
+        return self._call(snapshot) or dict(self._shared.counters)
 
     def stop_listening(self) -> None:
         """Accept no more sessions; those that are there go on."""
@@ -162,7 +162,7 @@ class Gateway:
             sock, _ = listener.accept()
         except OSError:
             return
-        if len(self._sessions) >= self._stack.config.limits.sessions:
+        if len(self._sessions) >= self._shared.config.limits.sessions:
             sock.close()
             return
         sock.setblocking(False)
@@ -170,13 +170,13 @@ class Gateway:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             # A dead importer must not hold ports for ever.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        self._sessions.add(Session(self._stack, sock, self._session_over))
-        self._stack.count("sessions", 1)
-        self._stack.count("accepted", 1)
+        self._sessions.add(Session(self._shared, sock, self._session_over))
+        self._shared.count("sessions", 1)
+        self._shared.count("accepted", 1)
 
     def _session_over(self, session: Session) -> None:
         self._sessions.discard(session)
-        self._stack.count("sessions", -1)
+        self._shared.count("sessions", -1)
         self._check_closed()
 
     def _close_listeners(self) -> None:
@@ -190,19 +190,19 @@ class Gateway:
         self._close_listeners()
         for session in list(self._sessions):
             session.end()
-        for closing in list(self._stack.closing):
+        for closing in list(self._shared.closing):
             closing.abandon()
         self._check_closed()
 
     def _check_closed(self) -> None:
         if self._stopping and not self._sessions:
-            if self._stack.closing:
+            if self._shared.closing:
                 self._loop.call_later(0.01, self._check_closed)
             else:
                 self._loop.call_soon(self._end)
 
     def _end(self) -> None:
-        for draining in list(self._stack.draining):
+        for draining in list(self._shared.draining):
             draining.abandon()
         self._loop.stop()
 

@@ -24,7 +24,8 @@ from netrelay.types import Ask, Reset, Send, Withdraw
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from netrelay.reference.net.stack import Stack
+    from netrelay.reference.net.conversation import Conversation
+    from netrelay.reference.net.shared import Shared
 
 _CHUNK: Final = 256 << 10
 # How long the last replies have to reach a client that goes on sending, in seconds.
@@ -34,15 +35,17 @@ _DRAIN_S: Final = 1.0
 class Session:
     """A session, from accept to its end; `over` is called once."""
 
-    def __init__(self, stack: Stack, sock: socket.socket, over: Callable[[Session], None]) -> None:
-        limits = stack.config.limits
+    def __init__(
+        self, shared: Shared, sock: socket.socket, over: Callable[[Session], None]
+    ) -> None:
+        limits = shared.config.limits
         self.server = ServerSession(
             max_fids=limits.session_fids, max_requests=limits.session_requests
         )
-        self.files = Files(stack)
+        self.files = Files(shared)
         self.leaving = False
-        self._stack = stack
-        self._watch = Watch(stack.loop, sock)
+        self._shared = shared
+        self._watch = Watch(shared.loop, sock)
         self._over = over
         self._requests: dict[int, Request] = {}
         self._out = bytearray()
@@ -52,7 +55,7 @@ class Session:
         self._held: Ask | None = None
         self._stalled = self._in_turn = self._scheduled = self._ended = False
         self._watch.readable(self._receive)
-        self._timer = stack.loop.call_later(limits.handshake_s, self._still_silent)
+        self._timer = shared.loop.call_later(limits.handshake_s, self._still_silent)
 
     # what requests ask of their session
 
@@ -75,9 +78,9 @@ class Session:
         self._owed += 1
         self._schedule()
 
-    def called(self, request: Request, number: int) -> None:
+    def called(self, request: Request, call: Conversation) -> None:
         """A listen has got a call."""
-        self.settle(request, self.files.called(request, number))
+        self.settle(request, self.files.called(request, call))
 
     def parked_reads(self, fid: int) -> int:
         """Treads of a fid that wait, without the one that asks."""
@@ -101,7 +104,7 @@ class Session:
         self._forget()
         self._send()
         self._watch.release()
-        self._stack.draining.add(Draining(self._watch, _DRAIN_S, self._stack.draining.discard))
+        self._shared.draining.add(Draining(self._watch, _DRAIN_S, self._shared.draining.discard))
         self._over(self)
 
     def _receive(self) -> None:
@@ -126,7 +129,7 @@ class Session:
         try:
             self._work()
         except (FrameError, DecodeError):
-            self._stack.count("broken_sessions", 1)
+            self._shared.count("broken_sessions", 1)
             self._in_turn = False
             self.end()
             return
@@ -140,7 +143,7 @@ class Session:
 
     def _work(self) -> None:
         while not self._ended:
-            if self._held is not None and not self._stack.upcalls_full and not self.congested:
+            if self._held is not None and not self._shared.questions.full and not self.congested:
                 held, self._held = self._held, None
                 self._ask(held)
             if not self._owed and (self.congested or self._held is not None):
@@ -161,9 +164,9 @@ class Session:
 
     def _ask(self, ask: Ask) -> None:
         asks_python = isinstance(ask.message, m.Twrite) and self.files.asks_python(ask.fid)
-        if self._held is not None or (asks_python and self._stack.upcalls_full):
+        if self._held is not None or (asks_python and self._shared.questions.full):
             self._held = ask
-            self._stack.room_for_upcalls.append(self._turn)
+            self._shared.questions.when_room(self._turn)
             return
         fid = ask.fid.fid if ask.fid is not None else -1
         request = Request(self, ask.tag, fid, ask.message)
@@ -207,7 +210,7 @@ class Session:
     def _schedule(self) -> None:
         if not self._in_turn and not self._scheduled and not self._ended:
             self._scheduled = True
-            self._stack.loop.call_soon(self._turn)
+            self._shared.loop.call_soon(self._turn)
 
     def _send(self) -> None:
         try:
@@ -219,7 +222,7 @@ class Session:
                 self._watch.writable(self._room)
         except OSError:
             self._out.clear()
-            self._stack.loop.call_soon(self.end)
+            self._shared.loop.call_soon(self.end)
         else:
             self._watch.writable(None)
         if self._stalled and len(self._out) <= self._most_unread:

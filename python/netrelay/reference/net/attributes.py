@@ -60,8 +60,8 @@ def setattr_(place: Place, wanted: Tsetattr, user: str, facts: Facts) -> Change:
 def _permitted(place: Place, change: Change, user: str, facts: Facts) -> Change:
     if change == Change():
         return change
-    mine = place.kind in {Kind.CTL, Kind.DATA} and facts.busy(place.number)
-    if not mine or user not in {facts.owner(place.number), facts.host_owner}:
+    mine = place.kind in {Kind.CTL, Kind.DATA} and facts.busy(place)
+    if not mine or user not in {facts.owner(place), facts.host_owner}:
         raise refusal("PERMISSION_DENIED")
     return change._replace(mode=None if change.mode is None else change.mode & 0o666)
 

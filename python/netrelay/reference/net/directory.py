@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from netrelay.reference.dirs import pack_dirents, pack_stat
-from netrelay.reference.net.qids import Place, qid_of
+from netrelay.reference.net.qids import Place
 from netrelay.reference.net.refusal import refusal
-from netrelay.reference.net.tree import Facts, children, name_of, parent, stat
+from netrelay.reference.net.tree import Facts, children, name_of, parent, qid, stat
 from netrelay.types import Dirent
 
 if TYPE_CHECKING:
@@ -57,12 +57,11 @@ class Listing:
             self._held = children(self.place, facts)
         up = self.place if self.place == self.root else parent(self.place)
         named = [(".", self.place), ("..", up)]
-        named += [(name_of(place), place) for place in self._held]
+        named += [(name_of(place, facts), place) for place in self._held]
         data = b""
         for index, (name, place) in enumerate(named[cookie:], start=cookie):
-            qid = qid_of(place, ndb_vers=facts.ndb_vers)
             kind = _DT_DIR if place.directory else _DT_REG
-            entry = pack_dirents([Dirent(qid, index + 1, kind, name)])
+            entry = pack_dirents([Dirent(qid(place, facts), index + 1, kind, name)])
             if len(data) + len(entry) > count:
                 break
             data += entry

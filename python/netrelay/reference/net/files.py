@@ -16,17 +16,15 @@ from netrelay.reference.net import attributes, tree
 from netrelay.reference.net.address import NOWHERE
 from netrelay.reference.net.directory import Listing
 from netrelay.reference.net.log import LogReader
-from netrelay.reference.net.qids import Kind, Place, place_of, qid_of
+from netrelay.reference.net.qids import Kind, Place, place_of
 from netrelay.reference.net.query import Query
 from netrelay.reference.net.refusal import refusal
-from netrelay.reference.net.tcp import status
-from netrelay.reference.net.tcp.outbound import Write
+from netrelay.reference.net.request import Request, Write
 from netrelay.types import NOFID, OEXEC, ORDWR, OTRUNC
 
 if TYPE_CHECKING:
-    from netrelay.reference.net.request import Request
-    from netrelay.reference.net.stack import Stack
-    from netrelay.reference.net.tcp.conversation import Conversation
+    from netrelay.reference.net.conversation import Conversation
+    from netrelay.reference.net.shared import Shared
     from netrelay.types import Dialect, FidView, Qid
 
 _HELD: Final = frozenset({Kind.CTL, Kind.DATA, Kind.ERR})
@@ -57,8 +55,8 @@ class OpenFile:
 class Files:
     """The open files of one session."""
 
-    def __init__(self, stack: Stack) -> None:
-        self._stack = stack
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
         self._open: dict[int, OpenFile] = {}
         self.waiting_bytes = 0
 
@@ -95,7 +93,7 @@ class Files:
             case m.Tattach():
                 if message.afid != NOFID:
                     raise refusal("NO_AUTHENTICATION")
-                place = tree.attach(self._stack.config.root, message.aname, self._stack)
+                place = tree.attach(self._shared.config.root, message.aname, self._shared)
                 request.answer(m.Rattach(self._qid(place)))
         if view is None:
             return
@@ -113,21 +111,21 @@ class Files:
                 self.clunk(view.fid)
                 request.answer(m.Rclunk())
             case m.Tstat():
-                request.answer(m.Rstat(tree.stat(place, self._stack)))
+                request.answer(m.Rstat(tree.stat(place, self._shared)))
             case m.Tgetattr():
-                request.answer(attributes.getattr_(tree.stat(place, self._stack)))
+                request.answer(attributes.getattr_(tree.stat(place, self._shared)))
             case m.Twstat(stat=wanted):
-                self._change(attributes.wstat(place, wanted, view.uname, self._stack), place)
+                self._change(attributes.wstat(place, wanted, view.uname, self._shared), place)
                 request.answer(m.Rwstat())
             case m.Tsetattr():
-                self._change(attributes.setattr_(place, message, view.uname, self._stack), place)
+                self._change(attributes.setattr_(place, message, view.uname, self._shared), place)
                 request.answer(m.Rsetattr())
             case m.Tread() if opened is not None:
                 self._read(request, opened, message, dialect)
             case m.Treaddir() if opened is not None:
                 if opened.listing is None:
                     raise refusal("NOT_A_DIRECTORY")
-                data = opened.listing.read_entries(message.offset, message.count, self._stack)
+                data = opened.listing.read_entries(message.offset, message.count, self._shared)
                 request.answer(m.Rreaddir(data))
             case m.Twrite() if opened is not None:
                 self._write(request, opened, message)
@@ -144,41 +142,40 @@ class Files:
         if file is None:
             return
         if file.log is not None:
-            self._stack.log.readers.remove(file.log)
+            self._shared.stack(file.place).log.readers.remove(file.log)
         if file.conversation is not None:
-            self._stack.give_back(file.conversation)
+            self._shared.slots(file.place).give_back(file.conversation)
 
     def clunk_all(self) -> None:
         """The session is gone, or begins anew."""
         for fid in list(self._open):
             self.clunk(fid)
 
-    def called(self, request: Request, number: int) -> m.Message:
+    def called(self, request: Request, call: Conversation) -> m.Message:
         """A listen has got a call: the fid is the ctl of that conversation; the reply."""
-        conversation = self._stack.at(number)
-        file = OpenFile(Place(Kind.CTL, number), "", conversation)
+        file = OpenFile(call.place, "", call)
         self._open[request.fid] = file
-        return _opened(request, self._stack, file.place)
+        return self._opened(request, file.place)
 
     def _walk(self, request: Request, message: m.Twalk, view: FidView) -> None:
         root = place_of(view.root)
-        places = tree.walk(place_of(view.walked), root, message.wname, self._stack)
+        places = tree.walk(place_of(view.walked), root, message.wname, self._shared)
         request.answer(m.Rwalk(tuple(self._qid(place) for place in places)))
 
     def _topen(self, request: Request, view: FidView, mode: int) -> None:
         place = place_of(view.walked)
-        tree.check_open(place, mode, view.uname, self._stack)
+        tree.check_open(place, mode, view.uname, self._shared)
         file = OpenFile(place, view.uname)
         match place.kind:
             case _ if place.directory:
                 file.listing = Listing(place, place_of(view.root))
             case Kind.CLONE:
-                file.conversation = self._stack.clone(view.uname)
-                file.place = Place(Kind.CTL, file.conversation.number)
+                file.conversation = self._shared.slots(place).clone(view.uname)
+                file.place = file.conversation.place
             case Kind.CTL | Kind.DATA | Kind.ERR:
-                file.conversation = self._stack.use(place.number, view.uname)
+                file.conversation = self._shared.slots(place).use(place.number, view.uname)
             case Kind.LISTEN:
-                announced = self._stack.at(place.number)
+                announced = self._shared.at(place)
                 if announced is None:
                     raise refusal("NOT_ANNOUNCED")
                 announced.listen(request)
@@ -187,11 +184,11 @@ class Files:
                 file.query = Query(place.kind)
             case Kind.LOG:
                 file.log = LogReader()
-                self._stack.log.readers.append(file.log)
+                self._shared.stack(place).log.readers.append(file.log)
             case Kind.NDB if mode & OTRUNC and mode & 3 != OEXEC:
-                self._stack.empty_ndb()
+                self._shared.stack(place).ndb.empty()
         self._open[view.fid] = file
-        request.answer(_opened(request, self._stack, file.place))
+        request.answer(self._opened(request, file.place))
 
     def _read(self, request: Request, file: OpenFile, message: m.Tread, dialect: Dialect) -> None:
         offset, count = message.offset, message.count
@@ -200,7 +197,7 @@ class Files:
             case _ if file.listing is not None:
                 if dialect is dialect.L:
                     raise refusal("BAD_USE_OF_FID")
-                data = file.listing.read(offset, count, dialect, self._stack)
+                data = file.listing.read(offset, count, dialect, self._shared)
                 request.read(data)
             case Kind.DATA if conversation is not None:
                 self._park_bounded(request)
@@ -214,19 +211,19 @@ class Files:
                 self._park_bounded(request)
                 file.log.read(request, count)
             case Kind.NDB:
-                request.read(self._stack.read_ndb(offset, count))
+                request.read(self._shared.stack(place).ndb.read(offset, count))
             case _:
                 request.read(self._text(place).encode()[offset : offset + count])
 
     def _text(self, place: Place) -> str:
-        conversation = self._stack.at(place.number)
+        stack, conversation = self._shared.stack(place), self._shared.at(place)
         match place.kind:
             case Kind.CTL:
                 return str(place.number)
             case Kind.STATS:
-                return status.stats(self._stack.config.limits.conversations)
+                return stack.stats(place.protocol)
             case Kind.STATUS:
-                return conversation.status if conversation is not None else status.text("Closed")
+                return conversation.status if conversation else stack.idle(place.protocol)
             case Kind.LOCAL if conversation is not None:
                 return conversation.local
             case Kind.REMOTE if conversation is not None:
@@ -235,7 +232,7 @@ class Files:
 
     def _park_bounded(self, request: Request) -> None:
         parked = request.session.parked_reads(request.fid)
-        if parked >= self._stack.config.limits.fid_reads:
+        if parked >= self._shared.config.limits.fid_reads:
             raise refusal("TOO_MANY_REQUESTS")
 
     def _write(self, request: Request, file: OpenFile, message: m.Twrite) -> None:
@@ -246,10 +243,10 @@ class Files:
             case Kind.DATA if conversation is not None:
                 self._write_data(request, file, conversation, data)
             case Kind.NDB:
-                self._stack.write_ndb(message.offset, data)
+                self._shared.stack(file.place).ndb.write(message.offset, data)
                 request.answer(m.Rwrite(len(data)))
             case Kind.LOG:
-                self._stack.log.control(data)
+                self._shared.stack(file.place).log.control(data)
                 request.answer(m.Rwrite(len(data)))
             case Kind.CS | Kind.DNS if file.query is not None:
                 self._ask(request, file, file.query, message.offset, data)
@@ -260,28 +257,30 @@ class Files:
         self, request: Request, file: OpenFile, conversation: Conversation, data: bytes
     ) -> None:
         conversation.check_write()
-        limits, stack = self._stack.config.limits, self._stack
+        if conversation.QUEUES:
+            self._check_room(file)
+
+        def account(change: int) -> None:
+            file.waiting_bytes += change
+            self.waiting_bytes += change
+            self._shared.count("parked_bytes", change)
+
+        conversation.write(Write(request, memoryview(data), account))
+
+    def _check_room(self, file: OpenFile) -> None:
+        """Whether another Twrite may wait. Errors: `write queue full`."""
+        limits = self._shared.config.limits
         if not file.waiting_bytes:
             file.refusing = False
         if (
             file.refusing
             or file.waiting_bytes >= limits.fid_write_bytes
             or self.waiting_bytes >= limits.session_write_bytes
-            or stack.counters["parked_bytes"] >= limits.gateway_write_bytes
+            or self._shared.counters["parked_bytes"] >= limits.gateway_write_bytes
         ):
             # No hole may arise: until all before it are out, the fid's later ones fare alike.
             file.refusing = bool(file.waiting_bytes)
             raise refusal("WRITE_QUEUE_FULL")
-        if not data:
-            request.answer(m.Rwrite(0))
-            return
-
-        def account(change: int) -> None:
-            file.waiting_bytes += change
-            self.waiting_bytes += change
-            stack.count("parked_bytes", change)
-
-        conversation.write(Write(request, memoryview(data), account))
 
     def _ask(
         self, request: Request, file: OpenFile, query: Query, offset: int, data: bytes
@@ -298,16 +297,16 @@ class Files:
             query.replies = replies or []
             request.answer(m.Rwrite(len(data)))
 
-        question = self._stack.ask(kind, file.user, data, verdict)
+        question = self._shared.questions.ask(kind, file.user, data, verdict)
 
         def withdraw() -> None:
             query.running = False
-            self._stack.forget(question)
+            self._shared.questions.forget(question)
 
         request.park(withdraw)
 
     def _change(self, change: attributes.Change, place: Place) -> None:
-        conversation = self._stack.at(place.number)
+        conversation = self._shared.at(place)
         if conversation is None:
             return
         if change.mode is not None:
@@ -325,15 +324,14 @@ class Files:
         raise refusal("BAD_USE_OF_FID")
 
     def _qid(self, place: Place) -> Qid:
-        return qid_of(place, ndb_vers=self._stack.ndb_vers)
+        return tree.qid(place, self._shared)
+
+    def _opened(self, request: Request, place: Place) -> m.Message:
+        qid = self._qid(place)
+        return m.Rlopen(qid, 0) if isinstance(request.message, m.Tlopen) else m.Ropen(qid, 0)
 
 
 def verdict_error(kind: str, text: str, number: int) -> NetError:
     """A refused query, with the prefix that the original puts before it."""
     words = text if text.startswith(f"{kind}: ") else f"{kind}: {text}"
     return NetError(words, number or errno_of(words))
-
-
-def _opened(request: Request, stack: Stack, place: Place) -> m.Message:
-    qid = qid_of(place, ndb_vers=stack.ndb_vers)
-    return m.Rlopen(qid, 0) if isinstance(request.message, m.Tlopen) else m.Ropen(qid, 0)

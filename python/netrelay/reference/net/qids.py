@@ -1,7 +1,7 @@
 """Qid paths: every file of the tree is a number that can be taken apart (ip(3), docs/tree.md 1).
 
-The tree is computed, not stored: a qid says protocol, conversation and kind, and names, modes
-and owners follow from it. Nothing here knows which conversations there are.
+The tree is computed, not stored: a qid says stack, protocol, conversation and kind, and names,
+modes and owners follow from it. Nothing here knows which conversations there are.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from netrelay.types import QTDIR, QTFILE, Qid
 
 _KIND_BITS: Final = 5
 _NUMBER_BITS: Final = 20
+_PROTOCOL_BITS: Final = 7
+_PROTOCOL_AT: Final = _KIND_BITS + _NUMBER_BITS
+_STACK_AT: Final = _PROTOCOL_AT + _PROTOCOL_BITS
 
 
 class Kind(enum.IntEnum):
@@ -22,7 +25,7 @@ class Kind(enum.IntEnum):
     NET = 1
     NDB = 4
     LOG = 7
-    TCP = 8
+    PROTOCOL = 8
     CLONE = 9
     STATS = 10
     CONV = 11
@@ -37,18 +40,19 @@ class Kind(enum.IntEnum):
     DNS = 21
 
 
-DIRECTORIES: Final = frozenset({Kind.ROOT, Kind.NET, Kind.TCP, Kind.CONV})
-# In the order of a listing.
-CONV_FILES: Final = (
-    Kind.CTL, Kind.DATA, Kind.ERR, Kind.LISTEN, Kind.LOCAL, Kind.REMOTE, Kind.STATUS,
-)  # fmt: skip
-NET_FILES: Final = (Kind.TCP, Kind.NDB, Kind.LOG, Kind.CS, Kind.DNS)
+DIRECTORIES: Final = frozenset({Kind.ROOT, Kind.NET, Kind.PROTOCOL, Kind.CONV})
+IN_PROTOCOL: Final = frozenset({Kind.CLONE, Kind.STATS, Kind.CONV})
+IN_CONVERSATION: Final = frozenset(
+    {Kind.CTL, Kind.DATA, Kind.ERR, Kind.LISTEN, Kind.LOCAL, Kind.REMOTE, Kind.STATUS}
+)
 
 
 class Place(NamedTuple):
-    """A file: its kind and, inside a conversation, the number of that."""
+    """A file: its kind and, as far as that has one, its stack, protocol and conversation."""
 
     kind: Kind
+    stack: int = 0
+    protocol: int = 0
     number: int = 0
 
     @property
@@ -56,17 +60,26 @@ class Place(NamedTuple):
         """Whether it can be walked through."""
         return self.kind in DIRECTORIES
 
+    def other(self, kind: Kind) -> Place:
+        """Another file of the same conversation, or of the same protocol's directory."""
+        return self._replace(kind=kind)
+
 
 ROOT: Final = Place(Kind.ROOT)
 
 
-def qid_of(place: Place, *, ndb_vers: int = 0) -> Qid:
-    """The qid of a place of stack 0, protocol 0 (tcp)."""
-    vers = ndb_vers if place.kind is Kind.NDB else 0
-    return Qid(QTDIR if place.directory else QTFILE, vers, place.number << _KIND_BITS | place.kind)
+def qid_of(place: Place, vers: int = 0) -> Qid:
+    """The qid of a place."""
+    path = place.stack << _STACK_AT | place.protocol << _PROTOCOL_AT
+    path |= place.number << _KIND_BITS | place.kind
+    return Qid(QTDIR if place.directory else QTFILE, vers, path)
 
 
 def place_of(qid: Qid) -> Place:
     """The place of a qid that `qid_of` made."""
-    number = qid.path >> _KIND_BITS & (1 << _NUMBER_BITS) - 1
-    return Place(Kind(qid.path & (1 << _KIND_BITS) - 1), number)
+    return Place(
+        Kind(qid.path & (1 << _KIND_BITS) - 1),
+        qid.path >> _STACK_AT,
+        qid.path >> _PROTOCOL_AT & (1 << _PROTOCOL_BITS) - 1,
+        qid.path >> _KIND_BITS & (1 << _NUMBER_BITS) - 1,
+    )

@@ -6,6 +6,7 @@ once, later. Whoever answers need not know what kind of session is behind it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from netrelay import messages as m
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from netrelay.errors import NetError
+    from netrelay.reference.net.conversation import Conversation
 
 
 class Answering(Protocol):
@@ -29,7 +31,7 @@ class Answering(Protocol):
     def parked_reads(self, fid: int) -> int:
         """Treads of a fid that wait, without the one that asks."""
 
-    def called(self, request: Request, number: int) -> None:
+    def called(self, request: Request, call: Conversation) -> None:
         """A Topen of listen has got a call: the fid becomes the ctl of that conversation."""
 
 
@@ -61,10 +63,29 @@ class Request:
         """A Tread is done."""
         self.answer(m.Rread(data))
 
-    def called(self, number: int) -> None:
+    def called(self, call: Conversation) -> None:
         """A Topen of listen is done."""
-        self.session.called(self, number)
+        self.session.called(self, call)
 
     def refuse(self, why: NetError) -> None:
         """It is refused."""
         self.answer(m.Rerror(why.text, why.errno or 0))
+
+
+@dataclass(slots=True, eq=False)
+class Write:
+    """One Twrite; `account` is told how its waiting bytes change."""
+
+    request: Request
+    data: memoryview
+    account: Callable[[int], None]
+    gone: int = 0
+
+    def taken(self, count: int) -> None:
+        """The kernel has so many more bytes."""
+        self.gone += count
+        self.account(-count)
+
+    def drop(self) -> None:
+        """What has not gone never will."""
+        self.account(self.gone - len(self.data))

@@ -6,11 +6,12 @@ here needs a socket or a loop. Opening a file has effects elsewhere; here is onl
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
+from netrelay.reference.net.protocol import BY_NUMBER, PROTOCOLS
 from netrelay.reference.net.qids import (
-    CONV_FILES,
-    NET_FILES,
+    IN_CONVERSATION,
+    IN_PROTOCOL,
     ROOT,
     Kind,
     Place,
@@ -28,10 +29,17 @@ from netrelay.types import (
     Stat,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netrelay.types import Qid
+
 NETWORK: Final = "network"
 _DEVICE: Final = ord("I")
 # A valid number, though nobody's: Linux lets no one write to a file whose owner has none.
 _NOBODY: Final = 65534
+# Of each stack, in the order of a listing, behind the protocols.
+_NET_FILES: Final = (Kind.NDB, Kind.LOG, Kind.CS, Kind.DNS)
 _SHARED: Final = frozenset({Kind.NDB, Kind.LOG, Kind.CLONE, Kind.CS, Kind.DNS})
 _OWNED: Final = frozenset({Kind.CTL, Kind.DATA, Kind.ERR, Kind.LISTEN})
 _NEEDS: Final = {OREAD: 4, OWRITE: 2, ORDWR: 6}
@@ -49,58 +57,74 @@ class Facts(Protocol):
         """When it started, in seconds since 1970."""
 
     @property
-    def conversations(self) -> int:
-        """How many conversation numbers were ever used."""
+    def stacks(self) -> Sequence[str]:
+        """The names of the stacks; the first is empty and is `/net`."""
 
-    @property
-    def ndb_length(self) -> int:
+    def used(self, stack: int, protocol: int) -> int:
+        """How many conversation numbers of a protocol were ever used."""
+
+    def ndb_length(self, stack: int) -> int:
         """Bytes in ndb."""
 
-    @property
-    def ndb_vers(self) -> int:
+    def ndb_vers(self, stack: int) -> int:
         """Changes of ndb so far."""
 
-    def owner(self, number: int) -> str:
-        """Who owns a conversation; an idle one is the network's."""
+    def owner(self, place: Place) -> str:
+        """Who owns a place's conversation; an idle one is the network's."""
 
-    def mode(self, number: int) -> int:
+    def mode(self, place: Place) -> int:
         """The permissions of its ctl, data, err and listen."""
 
-    def busy(self, number: int) -> bool:
+    def busy(self, place: Place) -> bool:
         """Whether it is in use."""
 
 
-def name_of(place: Place) -> str:
+def name_of(place: Place, facts: Facts) -> str:
     """The name in the parent's listing; `/` for the root."""
     match place.kind:
         case Kind.ROOT:
             return "/"
+        case Kind.NET:
+            name = facts.stacks[place.stack]
+            return f"net.{name}" if name else "net"
+        case Kind.PROTOCOL:
+            return BY_NUMBER[place.protocol].name
         case Kind.CONV:
             return str(place.number)
     return place.kind.name.lower()
+
+
+def qid(place: Place, facts: Facts) -> Qid:
+    """The qid of a place as it is now."""
+    return qid_of(place, facts.ndb_vers(place.stack) if place.kind is Kind.NDB else 0)
 
 
 def children(place: Place, facts: Facts) -> list[Place]:
     """What a directory holds, in the order of its listing."""
     match place.kind:
         case Kind.ROOT:
-            return [Place(Kind.NET)]
+            return [Place(Kind.NET, stack) for stack in range(len(facts.stacks))]
         case Kind.NET:
-            return [Place(kind) for kind in NET_FILES]
-        case Kind.TCP:
-            numbered = [Place(Kind.CONV, number) for number in range(facts.conversations)]
-            return [*numbered, Place(Kind.CLONE), Place(Kind.STATS)]
-    return [Place(kind, place.number) for kind in CONV_FILES]
+            protocols = [Place(Kind.PROTOCOL, place.stack, each.number) for each in PROTOCOLS]
+            return [*protocols, *(Place(kind, place.stack) for kind in _NET_FILES)]
+        case Kind.PROTOCOL:
+            numbers = range(facts.used(place.stack, place.protocol))
+            numbered = [place._replace(kind=Kind.CONV, number=number) for number in numbers]
+            return [*numbered, *_beside_conversations(place)]
+    return [place.other(kind) for kind in BY_NUMBER[place.protocol].conversation_files]
+
+
+def _beside_conversations(place: Place) -> list[Place]:
+    return [place.other(kind) for kind in BY_NUMBER[place.protocol].files]
 
 
 def parent(place: Place) -> Place:
     """The directory that holds a place; the root holds itself."""
-    match place.kind:
-        case Kind.ROOT | Kind.NET:
-            return ROOT
-        case Kind.CONV | Kind.CLONE | Kind.STATS:
-            return Place(Kind.TCP)
-    return Place(Kind.CONV, place.number) if place.kind in CONV_FILES else Place(Kind.NET)
+    if place.kind in IN_CONVERSATION:
+        return place.other(Kind.CONV)
+    if place.kind in IN_PROTOCOL:
+        return Place(Kind.PROTOCOL, place.stack, place.protocol)
+    return ROOT if place.kind in {Kind.ROOT, Kind.NET} else Place(Kind.NET, place.stack)
 
 
 def step(place: Place, root: Place, name: str, facts: Facts) -> Place:
@@ -111,19 +135,19 @@ def step(place: Place, root: Place, name: str, facts: Facts) -> Place:
         return place
     if name == "..":
         return place if place == root else parent(place)
-    if place.kind is Kind.TCP and name.isascii() and name.isdecimal():
+    # A protocol may have very many conversations: a number is not looked for among them.
+    numbered = place.kind is Kind.PROTOCOL
+    if numbered and name.isascii() and name.isdecimal():
         # Only the number as a listing has it: 007 is nobody's name.
-        found = int(name) if len(name) <= len(str(facts.conversations)) else facts.conversations
-        if found < facts.conversations and str(found) == name:
-            return Place(Kind.CONV, found)
+        used = facts.used(place.stack, place.protocol)
+        found = int(name) if len(name) <= len(str(used)) else used
+        if found < used and str(found) == name:
+            return place._replace(kind=Kind.CONV, number=found)
     else:
-        for child in children(place, facts) if place.kind is not Kind.TCP else _TCP_FILES:
-            if name_of(child) == name:
+        for child in _beside_conversations(place) if numbered else children(place, facts):
+            if name_of(child, facts) == name:
                 return child
     raise refusal("FILE_DOES_NOT_EXIST")
-
-
-_TCP_FILES: Final = (Place(Kind.CLONE), Place(Kind.STATS))
 
 
 def walk(place: Place, root: Place, names: tuple[str, ...], facts: Facts) -> list[Place]:
@@ -160,17 +184,17 @@ def _descend(place: Place, root: Place, path: str, facts: Facts) -> Place:
 
 def stat(place: Place, facts: Facts) -> Stat:
     """The stat record of a place (stat(5))."""
-    in_conversation = place.kind is Kind.CONV or place.kind in CONV_FILES
-    owner = facts.owner(place.number) if in_conversation else NETWORK
+    in_conversation = place.kind is Kind.CONV or place.kind in IN_CONVERSATION
+    owner = facts.owner(place) if in_conversation else NETWORK
     return Stat(
         type=_DEVICE,
-        dev=0,
-        qid=qid_of(place, ndb_vers=facts.ndb_vers),
+        dev=place.stack,
+        qid=qid(place, facts),
         mode=_mode(place, facts),
         atime=facts.started,
         mtime=facts.started,
-        length=facts.ndb_length if place.kind is Kind.NDB else 0,
-        name=name_of(place),
+        length=facts.ndb_length(place.stack) if place.kind is Kind.NDB else 0,
+        name=name_of(place, facts),
         uid=owner,
         gid=facts.host_owner,
         muid=owner,
@@ -186,7 +210,7 @@ def _mode(place: Place, facts: Facts) -> int:
     if place.kind in _SHARED:
         return 0o666
     if place.kind in _OWNED:
-        return facts.mode(place.number)
+        return facts.mode(place)
     return 0o444
 
 
@@ -208,10 +232,10 @@ def check_open(place: Place, mode: int, user: str, facts: Facts) -> None:
             raise denied
     elif place.kind in _OWNED:
         # An idle number is about to become its opener's.
-        if user == facts.host_owner or not facts.busy(place.number):
+        if user == facts.host_owner or not facts.busy(place):
             return
-        triples = facts.mode(place.number)
-        granted = triples >> 6 if user == facts.owner(place.number) else triples
+        triples = facts.mode(place)
+        granted = triples >> 6 if user == facts.owner(place) else triples
         if granted & needs != needs:
             raise denied
     elif place.kind not in _SHARED and needs & 2:

@@ -1,44 +1,33 @@
-"""One conversation: its state, its socket, and what waits at it (ip(3), docs/tree.md 5).
+"""One tcp conversation: its state, its socket, and what waits at it (ip(3), docs/tree.md 5).
 
-It lives from the clone (or the call) that took its number until the last clunk of ctl, data and
-err. What remains of the connection then is closed in the background, under no number. Who may do
-what was checked before a request comes here, and its words were parsed in `ctl`.
+After the last clunk what remains of the connection is closed in the background, under no number.
+The words of a command were parsed in `ctl`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import enum
 import socket
 from collections import deque
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from netrelay import messages as m
 from netrelay.errors import NetError
 from netrelay.reference.net import ctl
 from netrelay.reference.net.address import NOWHERE, Address
+from netrelay.reference.net.conversation import Conversation, State
 from netrelay.reference.net.refusal import of_call, of_host, refusal
 from netrelay.reference.net.tcp import sockets, status
 from netrelay.reference.net.tcp.inbound import Inbound
-from netrelay.reference.net.tcp.outbound import Outbound, Write
+from netrelay.reference.net.tcp.outbound import Outbound
 from netrelay.reference.net.watch import Watch
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
 
-    from netrelay.reference.net.address import Ip
-    from netrelay.reference.net.request import Request
-
-
-class State(enum.Enum):
-    """Where a conversation stands."""
-
-    IDLE = enum.auto()
-    CONNECTING = enum.auto()
-    CONNECTED = enum.auto()
-    ANNOUNCED = enum.auto()
-    HUNGUP = enum.auto()
+    from netrelay.reference.net.conversation import Surroundings
+    from netrelay.reference.net.qids import Place
+    from netrelay.reference.net.request import Request, Write
 
 
 _FROM_IDLE: Final = (ctl.Connect, ctl.Announce, ctl.Bind)
@@ -52,46 +41,15 @@ _WORDS: Final = {
 }
 
 
-class Surroundings(Protocol):
-    """What a conversation asks of the gateway."""
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """The gateway's loop."""
-
-    def check_dial(self, ip: Ip) -> None:
-        """Whether an address may be dialled. Errors: `permission denied`."""
-
-    def note(self, number: int, event: str, address: Address) -> None:
-        """Tell the log."""
-
-    def ended(self, number: int, address: Address) -> None:
-        """Tell the log that it is over with `address`."""
-
-    def check_free(self) -> None:
-        """Whether there is a number for another conversation. Errors: `no free devices`."""
-
-    def called(self, announced: Conversation, sock: socket.socket) -> Conversation:
-        """The conversation of a call, owned as the announced one is."""
-
-    def retire(self, watch: Watch, outbound: Outbound) -> None:
-        """Close a connection in the background."""
-
-    def count(self, name: str, change: int) -> None:
-        """Bump a counter."""
-
-
-class Conversation:
+class TcpConversation(Conversation):
     """A numbered directory of `/net/tcp` in use."""
 
-    def __init__(self, around: Surroundings, number: int, owner: str) -> None:
-        self.number = number
-        self.owner = owner
-        self.mode = 0o660
-        self.opens = 0
-        self.state = State.IDLE
+    IDLE = status.text("Closed")
+    QUEUES = True
+
+    def __init__(self, around: Surroundings, place: Place, owner: str) -> None:
+        super().__init__(around, place, owner)
         self.failure: NetError | None = None
-        self._around = around
         self._watch: Watch | None = None
         self._inbound = Inbound(lambda count: around.count("bytes_down", count))
         self._outbound = self._new_outbound()
@@ -103,13 +61,18 @@ class Conversation:
         self._tuning = sockets.Tuning()
         self._keepalive_ms = 0
 
+    @staticmethod
+    def stats(most: int) -> str:
+        """The text of the protocol's stats."""
+        return status.stats(most)
+
     def accept(self, sock: socket.socket) -> None:
         """Become the conversation of a call."""
         self._watch = Watch(self._around.loop, sock)
         self.state = State.CONNECTED
         self._local = sockets.local_of(sock)
         self._remote = sockets.remote_of(sock) or NOWHERE
-        self._around.note(self.number, "call", self._remote)
+        self._around.note(self, "call", self._remote)
 
     # data
 
@@ -132,7 +95,10 @@ class Conversation:
             raise refusal("HUNGUP")
 
     def write(self, write: Write) -> None:
-        """A Twrite of data of at least one byte, which may be made."""
+        """A Twrite of data that may be made; one of no byte does nothing."""
+        if not write.data:
+            write.request.answer(m.Rwrite(0))
+            return
         self._outbound.add(write)
         if self.state is State.CONNECTED:
             self._serve_writes()
@@ -274,7 +240,7 @@ class Conversation:
             request.refuse(why)
             return
         self.state = State.CONNECTED
-        self._around.note(self.number, "connect", self._remote)
+        self._around.note(self, "connect", self._remote)
         self._local = sockets.local_of(sock)
         written = request.message.data if isinstance(request.message, m.Twrite) else b""
         request.answer(m.Rwrite(len(written)))
@@ -309,7 +275,7 @@ class Conversation:
         self._watch = Watch(self._around.loop, sock)
         self._local = sockets.local_of(sock)
         self.state = State.ANNOUNCED
-        self._around.note(self.number, "announce", self._local)
+        self._around.note(self, "announce", self._local)
 
     def _bind(self, local: Address, *, restricted: bool) -> None:
         try:
@@ -352,7 +318,7 @@ class Conversation:
     def _note_end(self) -> None:
         """Tell the log that a call, or the taking of calls, is over."""
         if self.state in {State.CONNECTED, State.ANNOUNCED}:
-            self._around.ended(self.number, self._remote)
+            self._around.ended(self, self._remote)
 
     def _shutdown_write(self) -> None:
         if self.state is not State.CONNECTED:
@@ -401,7 +367,7 @@ class Conversation:
         while self._listens and self._watch is not None:
             request = self._listens[0]
             try:
-                self._around.check_free()
+                self._around.check_free(self)
                 sock = sockets.accept(self._watch.sock)
             except BlockingIOError:
                 break
@@ -412,7 +378,7 @@ class Conversation:
                 self._listens.popleft().refuse(of_host(err.errno))
                 continue
             self._listens.popleft()
-            request.called(self._around.called(self, sock).number)
+            request.called(self._around.called(self, sock))
         if self._watch is not None:
             self._watch.readable(self._take_calls if self._listens else None)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from netrelay import messages as m
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from netrelay.errors import NetError
-    from netrelay.reference.net.request import Request
+    from netrelay.reference.net.request import Write
 
 
 class Waits(Protocol):
@@ -27,25 +26,6 @@ class Waits(Protocol):
 
     def __call__(self, *, waiting: bool) -> None:
         """Begin to wait, or end it."""
-
-
-@dataclass(slots=True, eq=False)
-class Write:
-    """One Twrite; `account` is told how its waiting bytes change."""
-
-    request: Request
-    data: memoryview
-    account: Callable[[int], None]
-    gone: int = 0
-
-    def taken(self, count: int) -> None:
-        """The kernel has so many more bytes."""
-        self.gone += count
-        self.account(-count)
-
-    def drop(self) -> None:
-        """What has not gone never will."""
-        self.account(self.gone - len(self.data))
 
 
 class Outbound:

@@ -1,0 +1,104 @@
+"""What the sessions of one gateway share: its stacks, its counters, its questions to Python.
+
+It is also where the tree's facts come from (`tree.Facts`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from netrelay.reference.net.guard import Guard
+from netrelay.reference.net.questions import Questions
+from netrelay.reference.net.stack import Stack
+from netrelay.reference.net.tree import NETWORK
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Sequence
+
+    from netrelay.reference.draining import Draining
+    from netrelay.reference.net.conversation import Conversation
+    from netrelay.reference.net.qids import Place
+    from netrelay.reference.net.slots import Slots
+    from netrelay.reference.net.tcp.closing import Closing
+    from netrelay.types import GatewayConfig
+
+COUNTERS: Final = (
+    "sessions", "conversations", "fids", "parked_bytes", "buffers", "closing", "accepted", "dials",
+    "calls", "panics", "broken_sessions", "interpreter_entries", "bytes_up", "bytes_down",
+)  # fmt: skip
+
+
+class Shared:
+    """One gateway, as its sessions see it."""
+
+    def __init__(self, config: GatewayConfig, loop: asyncio.AbstractEventLoop) -> None:
+        self.config = config
+        self.loop = loop
+        self.counters = dict.fromkeys(COUNTERS, 0)
+        self.closing: set[Closing] = set()
+        self.draining: set[Draining] = set()
+        self.guard = Guard(config.allow_dial)
+        self.questions = Questions(
+            loop, config.limits.upcalls, lambda: self.count("interpreter_entries", 1)
+        )
+        self._stacks = [Stack(self, 0)]
+
+    def count(self, name: str, change: int) -> None:
+        """Bump a counter."""
+        self.counters[name] += change
+
+    def stack(self, place: Place) -> Stack:
+        """The stack that a place is in."""
+        return self._stacks[place.stack]
+
+    def slots(self, place: Place) -> Slots:
+        """The conversation numbers of its protocol."""
+        return self.stack(place).slots(place.protocol)
+
+    def at(self, place: Place) -> Conversation | None:
+        """The conversation that a place belongs to; none if the number is idle."""
+        return self.slots(place).at(place.number)
+
+    # facts
+
+    @property
+    def host_owner(self) -> str:
+        """The user the gateway runs as."""
+        return self.config.host_owner
+
+    @property
+    def started(self) -> int:
+        """When it started."""
+        return self.config.started
+
+    @property
+    def stacks(self) -> Sequence[str]:
+        """The names of the stacks."""
+        return ("",)
+
+    def used(self, stack: int, protocol: int) -> int:
+        """Numbers that were ever used."""
+        return self._stacks[stack].slots(protocol).used
+
+    def ndb_length(self, stack: int) -> int:
+        """Bytes in ndb."""
+        return len(self._stacks[stack].ndb)
+
+    def ndb_vers(self, stack: int) -> int:
+        """Changes of ndb."""
+        return self._stacks[stack].ndb.vers
+
+    def owner(self, place: Place) -> str:
+        """Who owns a conversation."""
+        conversation = self.at(place)
+        return NETWORK if conversation is None else conversation.owner
+
+    def mode(self, place: Place) -> int:
+        """The permissions of its files."""
+        conversation = self.at(place)
+        return 0o660 if conversation is None else conversation.mode
+
+    def busy(self, place: Place) -> bool:
+        """Whether it is in use."""
+        return self.at(place) is not None
