@@ -46,7 +46,7 @@ endif
 .PHONY: test-long
 test-long: $(CORE) $(VENV)/.dev ## all tests, with those that take minutes: soak and deep properties
 	@tools/install-test-deps
-	HYPOTHESIS_PROFILE=slow $(BIN)/python -m pytest -q
+	HYPOTHESIS_PROFILE=slow $(BIN)/python -m pytest -q --timeout 3600
 
 .PHONY: lint
 lint: lint-python lint-rust ## every check that runs nothing: style, types, layers, licences
