@@ -32,6 +32,9 @@ OREAD, OWRITE, ORDWR, OEXEC, OTRUNC, ORCLOSE = 0, 1, 2, 3, 0x10, 0x40
 VERSIONS = ("9P2000", "9P2000.netrelay", "9P2000.u", "9P2000.L")
 WINDOWED = "9P2000.netrelay"
 
+STACK_KINDS = ("netns", "dev", "addr")
+MAX_STACKS = 32
+
 
 class Dialect(enum.Enum):
     """Which of the three languages a session speaks."""
@@ -150,12 +153,13 @@ ClientEvent = Ready | Retry | Reply | Flushed
 
 
 class Upcall(NamedTuple):
-    """A question of the gateway: `kind` is `cs` or `dns`."""
+    """A question of the gateway: `kind` is `cs` or `dns`; `stack` is empty for `/net`."""
 
     id: int
     kind: str
     user: str
     query: bytes
+    stack: str = ""
 
 
 class Completion(NamedTuple):
@@ -212,9 +216,21 @@ class Limits:
     linger_s: float = 10.0
 
 
+class StackConfig(NamedTuple):
+    """A stack besides the process's own, served as `/net.NAME`.
+
+    `kind` says what its sockets have in common: `netns`, a network namespace by name or path;
+    `dev`, an interface; `addr`, a local address. `value` is which.
+    """
+
+    name: str
+    kind: str
+    value: str
+
+
 @dataclass(frozen=True, slots=True)
 class GatewayConfig:
-    """What a gateway core is told."""
+    """What a gateway core is told. `grant` names what needs a grant (docs/tree.md 8)."""
 
     host_owner: str
     root: str = "/"
@@ -223,3 +239,5 @@ class GatewayConfig:
     ndb: bytes = b""
     started: int = 0
     limits: Limits = field(default_factory=Limits)
+    stacks: tuple[StackConfig, ...] = ()
+    grant: tuple[str, ...] = ()

@@ -31,6 +31,9 @@ def test_help_has_an_example(command: str) -> None:
         ("import", "tcp!127.0.0.1!1", "--socks", "::1:80"),
         ("export", "--listen", "tcp!0.0.0.0!0", "--core", "python"),
         ("export",),
+        ("export", "--listen", "tcp!127.0.0.1!0", "--stack", "alt"),
+        ("export", "--listen", "tcp!127.0.0.1!0", "--stack", "alt=addr:localhost"),
+        ("export", "--listen", "tcp!127.0.0.1!0", "--grant", "everything"),
         ("nothing",),
     ],
 )

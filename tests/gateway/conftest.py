@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from netrelay.types import Dialect, GatewayConfig, Limits
+from netrelay.types import Dialect, GatewayConfig, Limits, StackConfig
 
 from .rawclient import PATIENCE_S, RawClient
 
@@ -36,6 +36,8 @@ class Place:
         root: str = "/",
         limits: Limits | None = None,
         allow_dial: tuple[str, ...] = ("127.0.0.0/8", "::1/128"),
+        stacks: tuple[StackConfig, ...] = (),
+        grant: tuple[str, ...] = (),
     ) -> Door:
         """Another gateway, on a unix socket of its own."""
         core = self._core.Gateway(
@@ -47,6 +49,8 @@ class Place:
                 ndb=b"sys=gate\n",
                 started=STARTED,
                 limits=limits or Limits(),
+                stacks=stacks,
+                grant=grant,
             )
         )
         path = str(self._folder / f"{len(self.gateways)}.sock")

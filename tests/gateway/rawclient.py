@@ -163,22 +163,26 @@ class RawClient:
         self.clunk(fid)
         return [stat.name for stat in stats]
 
-    def clone(self) -> tuple[int, int]:
+    def clone(self, protocol: str = "net/tcp") -> tuple[int, int]:
         """A fresh conversation: its number and its ctl."""
-        ctl = self.open("net/tcp/clone", ORDWR)
+        ctl = self.open(f"{protocol}/clone", ORDWR)
         return int(self.read(ctl)), ctl
 
-    def dial(self, port: int, host: str = "127.0.0.1") -> tuple[int, int, int]:
+    def dial(
+        self, port: int, host: str = "127.0.0.1", protocol: str = "net/tcp"
+    ) -> tuple[int, int, int]:
         """A call that is up: number, ctl and data."""
-        number, ctl = self.clone()
+        number, ctl = self.clone(protocol)
         self.write(ctl, f"connect {host}!{port}".encode())
-        return number, ctl, self.open(f"net/tcp/{number}/data", ORDWR)
+        return number, ctl, self.open(f"{protocol}/{number}/data", ORDWR)
 
-    def announce(self, spec: str = "127.0.0.1!0") -> tuple[int, int, int]:
+    def announce(
+        self, spec: str = "127.0.0.1!0", protocol: str = "net/tcp"
+    ) -> tuple[int, int, int]:
         """An announced conversation: number, ctl and port."""
-        number, ctl = self.clone()
+        number, ctl = self.clone(protocol)
         self.write(ctl, f"announce {spec}".encode())
-        return number, ctl, int(self.text(f"net/tcp/{number}/local").rpartition("!")[2])
+        return number, ctl, int(self.text(f"{protocol}/{number}/local").rpartition("!")[2])
 
 
 def unrefused(reply: m.Message) -> m.Message:

@@ -244,7 +244,7 @@ def test_cs_asks_python_and_gives_one_reply_a_read(door: Door) -> None:
     fid = client.open("net/cs", ORDWR)
     (tag,) = client.send(m.Twrite(fid, 0, b"tcp!there!80"))
     upcall = question(door.core)
-    assert upcall[1:] == ("cs", "glenda", b"tcp!there!80")
+    assert upcall[1:] == ("cs", "glenda", b"tcp!there!80", "")
     door.core.answer(upcall.id, [b"first", b"second one"], None, 0)
     assert client.wait(tag) == m.Rwrite(12)
     assert [client.read(fid, offset=at) for at in (0, 5, 15)] == [b"first", b"second one", b""]

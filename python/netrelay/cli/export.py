@@ -8,6 +8,7 @@ from netrelay import gateway
 from netrelay.cli.errors import run
 from netrelay.cli.options import core_option
 from netrelay.gateway.gateway import GRACE_S, SESSION_TIMEOUT_S
+from netrelay.gateway.grants import GRANTS
 
 
 @click.command(epilog="Example: netrelay export --listen tcp!127.0.0.1!5640")
@@ -20,6 +21,13 @@ from netrelay.gateway.gateway import GRACE_S, SESSION_TIMEOUT_S
 )
 @click.option("--allow-dial", "allow_dial", multiple=True, metavar="CIDR",
               help="Allow calls to a network that the guards refuse (repeatable).")  # fmt: skip
+@click.option("--stack", "stacks", multiple=True, metavar="NAME=KIND:VALUE",
+              help="Serve another stack as /net.NAME (repeatable): a network namespace "
+              "(NAME=netns:blue), an interface (NAME=dev:wg0) or a local address "
+              "(NAME=addr:192.0.2.1).")  # fmt: skip
+@click.option("--grant", "grant", multiple=True, metavar="NAME",
+              help="Allow what is refused without a grant (repeatable): "
+              f"{', '.join(GRANTS)}.")  # fmt: skip
 @click.option("--insecure-no-auth", is_flag=True, help="Listen off loopback, open to all.")
 @click.option("--grace", default=GRACE_S, type=click.FloatRange(0), show_default=True,
               help="Seconds that conversations may go on after SIGTERM.")  # fmt: skip
@@ -31,6 +39,8 @@ def export(  # noqa: PLR0917 (click passes options by name)
     core: str | None,
     workers: int,
     allow_dial: tuple[str, ...],
+    stacks: tuple[str, ...],
+    grant: tuple[str, ...],
     insecure_no_auth: bool,
     grace: float,
     session_timeout: int,
@@ -44,6 +54,8 @@ def export(  # noqa: PLR0917 (click passes options by name)
             core=core,
             workers=workers,
             allow_dial=allow_dial,
+            stacks=stacks,
+            grant=grant,
             insecure_no_auth=insecure_no_auth,
             grace_s=grace,
             session_timeout_s=session_timeout,

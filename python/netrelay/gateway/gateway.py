@@ -17,13 +17,16 @@ from typing import TYPE_CHECKING, Self
 
 from netrelay import core as cores
 from netrelay.gateway import listeners
+from netrelay.gateway.grants import check_grants
 from netrelay.gateway.signals import stop_signals
-from netrelay.gateway.upcalls import Upcalls
+from netrelay.gateway.upcalls import Names, Upcalls
 from netrelay.names.cs import Cs
 from netrelay.names.dialstring import Address, UnixAddress, parse_address
 from netrelay.names.dns import Dns
 from netrelay.names.ndb import Database
 from netrelay.names.resolver import Resolver, SystemResolver
+from netrelay.names.stackdns import resolvers
+from netrelay.stacks import check_stacks, parse_stack
 from netrelay.types import GatewayConfig, Limits
 
 if TYPE_CHECKING:
@@ -40,9 +43,11 @@ log = logging.getLogger("netrelay.gateway")
 class Gateway:
     """Serves `/net` on addresses from entry to exit of its `async with`.
 
-    `addresses` are dial strings or URLs. `allow_dial` names networks (CIDR) that the guards would
-    refuse. `grace_s` is how long conversations may go on at the end. `core` is `rust`, `python` or
-    None for the best there is. Errors on entry: `UsageError`, `NetError`.
+    `addresses` are dial strings or URLs. `allow_dial` names networks (CIDR) that the guards
+    would refuse. `stacks` are served beside `/net`, each as `NAME=netns:NS`, `NAME=dev:IFACE`
+    or `NAME=addr:IP`. `grant` names what needs a grant (docs/tree.md 8). `grace_s` is how long
+    conversations may go on at the end. `core` is `rust`, `python` or None for the best there
+    is. Errors on entry: `UsageError`, `NetError`.
     """
 
     def __init__(
@@ -52,6 +57,8 @@ class Gateway:
         core: str | None = None,
         workers: int = 0,
         allow_dial: Sequence[str] = (),
+        stacks: Sequence[str] = (),
+        grant: Sequence[str] = (),
         insecure_no_auth: bool = False,
         grace_s: float = GRACE_S,
         session_timeout_s: int = SESSION_TIMEOUT_S,
@@ -69,7 +76,11 @@ class Gateway:
             ndb=self._ndb.encode(),
             started=int(time.time()),
             limits=limits or Limits(),
+            stacks=tuple(parse_stack(text) for text in stacks),
+            grant=tuple(grant),
         )
+        check_stacks(self._config.stacks)
+        check_grants(self._config.grant)
         self._core_name = core
         self._insecure = insecure_no_auth
         self._session_timeout_s = session_timeout_s
@@ -85,11 +96,11 @@ class Gateway:
             sockets: list[socket.socket] = []
             for address in self._wanted:
                 sockets += map(undo.enter_context, self._bind(address))
+            self._resolvers = resolvers(self._config.stacks)
+            undo.callback(self._close_resolvers)
             self._core = core.Gateway(self._config)
             undo.pop_all()
-        resolver = self._resolver or SystemResolver()
-        names = Cs(resolver, self._owner, Database.parse(self._ndb))
-        self._upcalls = Upcalls(self._core, names, Dns(resolver, self._owner))
+        self._upcalls = Upcalls(self._core, self._names())
         self._upcalls.start()
         for listener in sockets:
             self.addresses.append(listeners.bound_address(listener))
@@ -120,6 +131,7 @@ class Gateway:
         finally:
             self._core.abort()
             await self._upcalls.stop()
+            self._close_resolvers()
             _unlink(self.addresses)
             self.addresses.clear()
 
@@ -130,6 +142,20 @@ class Gateway:
     def stats(self) -> dict[str, int]:
         """The core's counters: sessions, conversations, bytes and so on."""
         return self._core.stats()
+
+    def _names(self) -> dict[str, Names]:
+        """Who answers questions about names, by the name of the stack."""
+        found: dict[str, Names] = {}
+        own = self._resolver or SystemResolver()
+        for stack, resolver in {"": own, **self._resolvers}.items():
+            netdir = f"/net.{stack}" if stack else "/net"
+            cs = Cs(resolver, self._owner, Database.parse(self._ndb), netdir=netdir)
+            found[stack] = Names(cs, Dns(resolver, self._owner))
+        return found
+
+    def _close_resolvers(self) -> None:
+        for resolver in self._resolvers.values():
+            resolver.close()
 
     def _bind(self, address: Address) -> list[socket.socket]:
         return listeners.listen(

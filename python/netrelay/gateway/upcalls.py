@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from netrelay.errors import errno_of
 from netrelay.names.cs import QueryRefused
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from netrelay.core import GatewayCore
     from netrelay.names.cs import Cs
     from netrelay.names.dns import Dns
@@ -23,12 +25,22 @@ if TYPE_CHECKING:
 log = logging.getLogger("netrelay.gateway")
 
 
-class Upcalls:
-    """Watches the core's descriptor on the running loop from `start` to `stop`."""
+class Names(NamedTuple):
+    """Who answers for one stack."""
 
-    def __init__(self, core: GatewayCore, cs: Cs, dns: Dns) -> None:
+    cs: Cs
+    dns: Dns
+
+
+class Upcalls:
+    """Watches the core's descriptor on the running loop from `start` to `stop`.
+
+    `names` has the answerers of each stack by its name, which is empty for `/net`.
+    """
+
+    def __init__(self, core: GatewayCore, names: Mapping[str, Names]) -> None:
         self._core = core
-        self._answerers: dict[str, Cs | Dns] = {"cs": cs, "dns": dns}
+        self._names = names
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -51,7 +63,9 @@ class Upcalls:
     async def _answer(self, upcall: Upcall) -> None:
         try:
             query = bytes(upcall.query).decode()
-            replies = await self._answerers[upcall.kind].answer(query, upcall.user)
+            names = self._names[upcall.stack]
+            answerer = names.cs if upcall.kind == "cs" else names.dns
+            replies = await answerer.answer(query, upcall.user)
         except QueryRefused as refusal:
             self._refuse(upcall, refusal.text)
         except UnicodeDecodeError:

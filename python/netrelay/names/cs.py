@@ -39,12 +39,16 @@ class QueryRefused(Exception):  # noqa: N818 (it is the answer, not a fault)
 
 @dataclass(frozen=True, slots=True)
 class Cs:
-    """Answers queries. `nets` are the ip networks that the tree has, in the order of `net!`."""
+    """Answers queries about what is in `netdir`.
+
+    `nets` are the ip networks that the tree has, in the order of `net!`.
+    """
 
     resolver: Resolver
     host_owner: str
     ndb: Database = field(default_factory=Database)
     nets: Sequence[str] = ("tcp",)
+    netdir: str = "/net"
 
     async def answer(self, query: str, user: str) -> list[bytes]:
         """The replies to one query, each at most 256 bytes and without a newline.
@@ -58,14 +62,16 @@ class Cs:
             return []
         net, host, service, rem = _split(query)
         if net != "net" and net not in self.nets:
-            return [_reply(net, "!".join(part for part in (host, service, rem) if part))]
+            return [self._reply(net, "!".join(part for part in (host, service, rem) if part))]
         nets = list(self.nets) if net == "net" else [net]
         ports = [(name, _port(name, service)) for name in nets]
         tail = f"!{rem}" if rem else ""
         if host in ("*", "::"):
-            return [_reply(name, f"{port}{tail}") for name, port in ports]
+            return [self._reply(name, f"{port}{tail}") for name, port in ports]
         addresses = await self._addresses(host)
-        lines = [_reply(name, f"{ip}!{port}{tail}") for name, port in ports for ip in addresses]
+        lines = [
+            self._reply(name, f"{ip}!{port}{tail}") for name, port in ports for ip in addresses
+        ]
         return lines[:MAX_REPLIES]
 
     async def _addresses(self, host: str) -> list[str]:
@@ -81,6 +87,9 @@ class Cs:
             return await self.resolver.addresses(host, socket.AF_UNSPEC)
         except LookupRefused as refusal:
             raise QueryRefused(f"can't translate address: dns: {refusal.text}") from None
+
+    def _reply(self, net: str, rest: str) -> bytes:
+        return f"{self.netdir}/{net}/clone {rest}".encode()[:MAX_REPLY]
 
     def _search(self, query: str) -> list[bytes]:
         wanted = []
@@ -128,7 +137,3 @@ def _literal(host: str) -> str:
         return str(ipaddress.ip_address(host))
     except ValueError:
         raise QueryRefused("can't translate address") from None
-
-
-def _reply(net: str, rest: str) -> bytes:
-    return f"/net/{net}/clone {rest}".encode()[:MAX_REPLY]

@@ -14,7 +14,8 @@ import socket
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
 
 import dns.asyncresolver
 import dns.exception
@@ -24,12 +25,15 @@ import dns.resolver
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from dns._asyncbackend import Backend
+
 # nscd keeps positive answers about as long; short enough to follow a moved name.
 ADDRESS_TTL_S = 30.0
 REFUSAL_TTL_S = 5.0
 LONGEST_TTL_S = 3600.0
 # Plan 9's dns gives up after about 15 s.
 PATIENCE_S = 15.0
+_ETC: Final = Path("/etc")
 CACHE_ENTRIES = 4096
 
 NO_NAME = "name does not exist"
@@ -61,7 +65,9 @@ class Resolver(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class Kept:
+    """An answer and until when, by the resolver's clock, it is one."""
+
     answer: list[str] | LookupRefused
     until: float
 
@@ -77,17 +83,19 @@ class SystemResolver:
     ) -> None:
         self._patience_s = patience_s
         self._clock = clock
-        self._kept: OrderedDict[_Key, _Kept] = OrderedDict()
-        self._asking: dict[_Key, asyncio.Task[_Kept]] = {}
+        self._kept: OrderedDict[_Key, Kept] = OrderedDict()
+        self._asking: dict[_Key, asyncio.Task[Kept]] = {}
+        # Where DNS's sockets come from, if not from asyncio.
+        self._backend: Backend | None = None
         self._dns: dns.asyncresolver.Resolver | None = None
 
     async def addresses(self, name: str, family: socket.AddressFamily) -> list[str]:
         """See `Resolver`. Errors: `LookupRefused`."""
-        return await self._ask((name.lower(), family.name), lambda: self._getaddrinfo(name, family))
+        return await self._ask((name.lower(), family.name), lambda: self._addresses(name, family))
 
     async def records(self, name: str, kind: str) -> list[str]:
         """See `Resolver`; `kind` is a DNS type's name, e.g. `MX`. Errors: `LookupRefused`."""
-        return await self._ask((name.lower(), kind), lambda: self._query(name, kind))
+        return await self._ask((name.lower(), kind), lambda: self._records(name, kind))
 
     def refresh(self) -> None:
         """Forget every answer; questions under way are not disturbed but not kept either."""
@@ -95,7 +103,7 @@ class SystemResolver:
         self._asking.clear()
         self._dns = None
 
-    async def _ask(self, key: _Key, ask: Callable[[], Awaitable[_Kept]]) -> list[str]:
+    async def _ask(self, key: _Key, ask: Callable[[], Awaitable[Kept]]) -> list[str]:
         kept = self._kept.get(key)
         if kept is None or kept.until <= self._clock():
             task = self._asking.get(key)
@@ -111,7 +119,7 @@ class SystemResolver:
             raise LookupRefused(kept.answer.text)
         return kept.answer
 
-    def _keep(self, key: _Key, task: asyncio.Task[_Kept]) -> None:
+    def _keep(self, key: _Key, task: asyncio.Task[Kept]) -> None:
         if self._asking.get(key) is not task:
             return
         del self._asking[key]
@@ -122,14 +130,14 @@ class SystemResolver:
         while len(self._kept) > CACHE_ENTRIES:
             self._kept.popitem(last=False)
 
-    async def _patiently(self, ask: Callable[[], Awaitable[_Kept]]) -> _Kept:
+    async def _patiently(self, ask: Callable[[], Awaitable[Kept]]) -> Kept:
         try:
             async with asyncio.timeout(self._patience_s):
                 return await ask()
         except TimeoutError:
             return self._refusal(FAILURE)
 
-    async def _getaddrinfo(self, name: str, family: socket.AddressFamily) -> _Kept:
+    async def _addresses(self, name: str, family: socket.AddressFamily) -> Kept:
         loop = asyncio.get_running_loop()
         try:
             found = await loop.getaddrinfo(name, None, family=family, type=socket.SOCK_STREAM)
@@ -139,14 +147,18 @@ class SystemResolver:
         except UnicodeError:
             return self._refusal(NO_NAME)
         unique = dict.fromkeys(str(address[0]).partition("%")[0] for *_, address in found)
-        return _Kept(list(unique), self._clock() + ADDRESS_TTL_S)
+        return self._for_a_while(list(unique))
 
-    async def _query(self, name: str, kind: str) -> _Kept:
+    async def _records(self, name: str, kind: str) -> Kept:
         try:
             if self._dns is None:
-                self._dns = dns.asyncresolver.Resolver()
+                self._dns = dns.asyncresolver.Resolver(str(self._file("resolv.conf")))
             answer = await self._dns.resolve(
-                name, kind, lifetime=self._patience_s, search=not name.endswith(".")
+                name,
+                kind,
+                lifetime=self._patience_s,
+                search=not name.endswith("."),
+                backend=self._backend,
             )
         except dns.resolver.NXDOMAIN:
             return self._refusal(NO_NAME)
@@ -155,10 +167,17 @@ class SystemResolver:
         except (dns.exception.DNSException, OSError, UnicodeError):
             return self._refusal(FAILURE)
         ttl = min(float(answer.rrset.ttl if answer.rrset else 0), LONGEST_TTL_S)
-        return _Kept([_data(record.to_text()) for record in answer], self._clock() + ttl)
+        return Kept([_data(record.to_text()) for record in answer], self._clock() + ttl)
 
-    def _refusal(self, text: str) -> _Kept:
-        return _Kept(LookupRefused(text), self._clock() + REFUSAL_TTL_S)
+    def _file(self, name: str) -> Path:
+        """One of the files in /etc that say how names are resolved."""
+        return _ETC / name
+
+    def _for_a_while(self, addresses: list[str]) -> Kept:
+        return Kept(addresses, self._clock() + ADDRESS_TTL_S)
+
+    def _refusal(self, text: str) -> Kept:
+        return Kept(LookupRefused(text), self._clock() + REFUSAL_TTL_S)
 
 
 def _data(text: str) -> str:

@@ -35,7 +35,11 @@ class Gateway:
 
     def __init__(self, config: GatewayConfig) -> None:
         self._loop = asyncio.new_event_loop()
-        self._shared = Shared(config, self._loop)
+        try:
+            self._shared = Shared(config, self._loop)
+        except BaseException:
+            self._loop.close()
+            raise
         self._sessions: set[Session] = set()
         self._listeners: list[socket.socket] = []
         self._stopping = False
@@ -124,6 +128,7 @@ class Gateway:
             self._loop.run_forever()
         finally:
             self._loop.close()
+            self._shared.close()
             os.eventfd_write(self._closed_fd, 1)
             self._closed.set()
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from netrelay.reference.net.address import Address, Ip
     from netrelay.reference.net.qids import Place
     from netrelay.reference.net.request import Request, Write
+    from netrelay.reference.net.sockets import Sockets
     from netrelay.reference.net.tcp.outbound import Outbound
     from netrelay.reference.net.watch import Watch
 
@@ -37,6 +38,10 @@ class Surroundings(Protocol):
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
         """The gateway's loop."""
+
+    @property
+    def sockets(self) -> Sockets:
+        """Where its sockets come from."""
 
     def check_dial(self, ip: Ip) -> None:
         """Whether an address may be dialled. Errors: `permission denied`."""
@@ -79,8 +84,11 @@ class Conversation(ABC):
 
     @staticmethod
     @abstractmethod
-    def stats(most: int) -> str:
-        """The text of the protocol's stats; `most` conversations are its limit."""
+    def stats(most: int, snmp: str) -> str:
+        """The text of the protocol's stats.
+
+        `most` conversations are its limit, `snmp` is the host's file of counts.
+        """
 
     @abstractmethod
     def accept(self, sock: socket.socket) -> None:

@@ -297,7 +297,8 @@ class Files:
             query.replies = replies or []
             request.answer(m.Rwrite(len(data)))
 
-        question = self._shared.questions.ask(kind, file.user, data, verdict)
+        stack = self._shared.stack(file.place).name
+        question = self._shared.questions.ask(kind, file.user, data, stack, verdict)
 
         def withdraw() -> None:
             query.running = False

@@ -45,11 +45,11 @@ class Questions:
         """Call `go_on` once, when some have been taken."""
         self._for_room.append(go_on)
 
-    def ask(self, kind: str, user: str, query: bytes, verdict: Verdict) -> int:
+    def ask(self, kind: str, user: str, query: bytes, stack: str, verdict: Verdict) -> int:
         """Put a question to Python; its id."""
         self._last += 1
         self._verdicts[self._last] = verdict
-        self._waiting.append(Upcall(self._last, kind, user, query))
+        self._waiting.append(Upcall(self._last, kind, user, query, stack))
         self._asked()
         os.eventfd_write(self.fd, 1)
         return self._last

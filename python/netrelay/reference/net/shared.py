@@ -14,7 +14,6 @@ from netrelay.reference.net.tree import NETWORK
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Sequence
 
     from netrelay.reference.draining import Draining
     from netrelay.reference.net.conversation import Conversation
@@ -39,14 +38,26 @@ class Shared:
         self.closing: set[Closing] = set()
         self.draining: set[Draining] = set()
         self.guard = Guard(config.allow_dial)
+        self._stacks = [Stack(self, 0)]
+        try:
+            for number, each in enumerate(config.stacks, start=1):
+                self._stacks.append(Stack(self, number, each))
+        except BaseException:
+            self.close()
+            raise
+        self.stacks = tuple(stack.name for stack in self._stacks)
         self.questions = Questions(
             loop, config.limits.upcalls, lambda: self.count("interpreter_entries", 1)
         )
-        self._stacks = [Stack(self, 0)]
 
     def count(self, name: str, change: int) -> None:
         """Bump a counter."""
         self.counters[name] += change
+
+    def close(self) -> None:
+        """No conversation is left and none is made any more."""
+        for stack in self._stacks:
+            stack.sockets.close()
 
     def stack(self, place: Place) -> Stack:
         """The stack that a place is in."""
@@ -71,11 +82,6 @@ class Shared:
     def started(self) -> int:
         """When it started."""
         return self.config.started
-
-    @property
-    def stacks(self) -> Sequence[str]:
-        """The names of the stacks."""
-        return ("",)
 
     def used(self, stack: int, protocol: int) -> int:
         """Numbers that were ever used."""

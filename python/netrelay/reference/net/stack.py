@@ -12,6 +12,7 @@ from netrelay.reference.net.ndb import Ndb
 from netrelay.reference.net.protocol import BY_NUMBER, PROTOCOLS, TCP, Protocol
 from netrelay.reference.net.qids import Kind, Place
 from netrelay.reference.net.slots import Slots
+from netrelay.reference.net.sockets import Sockets
 from netrelay.reference.net.tcp.closing import Closing
 from netrelay.reference.net.tcp.conversation import TcpConversation
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from netrelay.reference.net.shared import Shared
     from netrelay.reference.net.tcp.outbound import Outbound
     from netrelay.reference.net.watch import Watch
+    from netrelay.types import StackConfig
 
 _CONVERSATIONS: Final[dict[int, type[Conversation]]] = {TCP.number: TcpConversation}
 
@@ -31,7 +33,9 @@ _CONVERSATIONS: Final[dict[int, type[Conversation]]] = {TCP.number: TcpConversat
 class Stack:
     """What the conversations of one stack have in common."""
 
-    def __init__(self, shared: Shared, number: int) -> None:
+    def __init__(self, shared: Shared, number: int, config: StackConfig | None = None) -> None:
+        self.name = config.name if config is not None else ""
+        self.sockets = Sockets(config)
         self.log = Log()
         self.ndb = Ndb(shared.config.ndb)
         self._shared = shared
@@ -44,7 +48,8 @@ class Stack:
 
     def stats(self, protocol: int) -> str:
         """The text of a protocol's stats."""
-        return _CONVERSATIONS[protocol].stats(self._slots[protocol].most)
+        most = self._slots[protocol].most
+        return _CONVERSATIONS[protocol].stats(most, self.sockets.proc("snmp"))
 
     def idle(self, protocol: int) -> str:
         """The text of status of an idle number."""

@@ -62,9 +62,9 @@ class TcpConversation(Conversation):
         self._keepalive_ms = 0
 
     @staticmethod
-    def stats(most: int) -> str:
+    def stats(most: int, snmp: str) -> str:
         """The text of the protocol's stats."""
-        return status.stats(most)
+        return status.stats(most, snmp)
 
     def accept(self, sock: socket.socket) -> None:
         """Become the conversation of a call."""
@@ -213,7 +213,7 @@ class TcpConversation(Conversation):
         self._around.count("dials", 1)
         given = local is not None and (local.ip is not None or local.port != 0)
         try:
-            sock = sockets.dial(remote, local, self._tuning, restricted=low)
+            sock = sockets.dial(self._around.sockets, remote, local, self._tuning, restricted=low)
         except OSError as err:
             self._connect_failed(remote, of_call(err.errno, local_given=given))
             if self.failure is None:
@@ -269,7 +269,9 @@ class TcpConversation(Conversation):
 
     def _announce(self, local: Address, *, restricted: bool) -> None:
         try:
-            sock = sockets.announce(local, self._tuning, restricted=restricted)
+            sock = sockets.announce(
+                self._around.sockets, local, self._tuning, restricted=restricted
+            )
         except OSError as err:
             raise of_host(err.errno) from None
         self._watch = Watch(self._around.loop, sock)
@@ -279,7 +281,7 @@ class TcpConversation(Conversation):
 
     def _bind(self, local: Address, *, restricted: bool) -> None:
         try:
-            sockets.probe(local, restricted=restricted)
+            sockets.probe(self._around.sockets, local, restricted=restricted)
         except OSError as err:
             raise of_host(err.errno) from None
         self._bound, self._bound_low = local, restricted

@@ -9,9 +9,12 @@ from __future__ import annotations
 import errno
 import socket
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from netrelay.reference.net.address import Address, of_socket
+
+if TYPE_CHECKING:
+    from netrelay.reference.net.sockets import Sockets
 
 # Completed calls that the host keeps until they are listened for.
 BACKLOG: Final = 128
@@ -27,13 +30,14 @@ class Tuning:
 
 
 def dial(
-    remote: Address, local: Address | None, tuning: Tuning, *, restricted: bool
+    sockets: Sockets, remote: Address, local: Address | None, tuning: Tuning, *, restricted: bool
 ) -> socket.socket:
     """Begin a connection; its outcome is known when the socket becomes writable.
 
     Errors: OSError when the host refuses at once.
     """
-    sock = _stream(_family(remote))
+    local = sockets.local(local, remote.ip)
+    sock = sockets.make(_family(remote), socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         tune(sock, tuning)
@@ -50,25 +54,29 @@ def dial(
     return sock
 
 
-def announce(local: Address, tuning: Tuning, *, restricted: bool) -> socket.socket:
+def announce(
+    sockets: Sockets, local: Address, tuning: Tuning, *, restricted: bool
+) -> socket.socket:
     """Take calls; without an address at every one of both families, or of IPv4 if that is all.
 
     Errors: OSError.
     """
+    local = sockets.local(local) or local
     if local.ip is not None:
-        return _listener(str(local.ip), local.port, tuning, restricted=restricted)
+        return _listener(sockets, str(local.ip), local.port, tuning, restricted=restricted)
     try:
-        return _listener("::", local.port, tuning, restricted=restricted)
+        return _listener(sockets, "::", local.port, tuning, restricted=restricted)
     except OSError as err:
         if err.errno not in {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}:
             raise
     every = "0.0.0.0"  # noqa: S104  it is asked for
-    return _listener(every, local.port, tuning, restricted=restricted)
+    return _listener(sockets, every, local.port, tuning, restricted=restricted)
 
 
-def probe(local: Address, *, restricted: bool) -> None:
+def probe(sockets: Sockets, local: Address, *, restricted: bool) -> None:
     """Check that `local` may be bound, without taking it. Errors: OSError."""
-    with _stream(_family(local)) as sock:
+    local = sockets.local(local) or local
+    with sockets.make(_family(local), socket.SOCK_STREAM) as sock:
         _bind(sock, str(local.ip or "::"), local.port, restricted=restricted)
 
 
@@ -119,9 +127,11 @@ def tune(sock: socket.socket, tuning: Tuning) -> None:
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tuning.tos)
 
 
-def _listener(host: str, port: int, tuning: Tuning, *, restricted: bool) -> socket.socket:
+def _listener(
+    sockets: Sockets, host: str, port: int, tuning: Tuning, *, restricted: bool
+) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = _stream(family)
+    sock = sockets.make(family, socket.SOCK_STREAM)
     try:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(host != "::"))
@@ -131,12 +141,6 @@ def _listener(host: str, port: int, tuning: Tuning, *, restricted: bool) -> sock
     except OSError:
         sock.close()
         raise
-    return sock
-
-
-def _stream(family: socket.AddressFamily) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setblocking(False)
     return sock
 
 

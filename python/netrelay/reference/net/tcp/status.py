@@ -9,7 +9,6 @@ import fcntl
 import socket
 import struct
 import termios
-from pathlib import Path
 from typing import Final
 
 _WORDS: Final = {
@@ -76,13 +75,12 @@ def _queued(sock: socket.socket, request: int) -> int:
     return int(count)
 
 
-def stats(conversations: int) -> str:
-    """One `Name: N` a line; `conversations` is their limit, the counts are the whole host's."""
-    lines = [
-        line.split()[1:]
-        for line in Path("/proc/net/snmp").read_text(encoding="ascii").splitlines()
-        if line.startswith("Tcp:")
-    ]
+def stats(conversations: int, snmp: str) -> str:
+    """One `Name: N` a line; `conversations` is their limit, the counts are the whole stack's.
+
+    `snmp` is the text of the host's file of that name.
+    """
+    lines = [line.split()[1:] for line in snmp.splitlines() if line.startswith("Tcp:")]
     counts = dict(zip(*lines, strict=True)) if len(lines) == 2 else {}
     told = {name: counts.get(theirs, "0") for name, theirs in _TOLD.items()}
     told["MaxConn"] = str(conversations)
