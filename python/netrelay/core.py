@@ -98,6 +98,9 @@ class GatewayCore(Protocol):
     ) -> None:
         """The verdict on a question: replies, or an error."""
 
+    def set_interfaces(self, stack: int, count: int, /) -> None:
+        """How many interfaces a stack's `ipifc` lists. Errors: `UsageError`."""
+
     def stats(self) -> dict[str, int]:
         """Counters by name."""
 

@@ -153,7 +153,11 @@ ClientEvent = Ready | Retry | Reply | Flushed
 
 
 class Upcall(NamedTuple):
-    """A question of the gateway: `kind` is `cs` or `dns`; `stack` is empty for `/net`."""
+    """A question of the gateway: `kind` is `cs`, `dns` or `host`; `stack` is empty for `/net`.
+
+    A query of kind `host` is `read PATH`, answered with the text, or `write PATH`, a newline and
+    the data, answered with no reply; PATH is below the stack's directory.
+    """
 
     id: int
     kind: str

@@ -25,6 +25,7 @@ from netrelay import core, errors
 from netrelay import messages as m
 from netrelay.reference.codec import decode, encode
 from netrelay.types import Dialect, GatewayConfig
+from tests.served import need_twins
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -186,6 +187,7 @@ class Twins:
     """The pair, and the operations on it."""
 
     def __init__(self, *, workers: int = 1) -> None:
+        need_twins()
         self._folder = tempfile.TemporaryDirectory()
         folder = Path(self._folder.name)
         self.both = (Twin("python", folder, workers=1), Twin("rust", folder, workers=workers))

@@ -25,7 +25,7 @@ class Place:
     """A gateway and what a test has at it; closing it shows that nothing is left."""
 
     def __init__(self, core: Core, folder: Path) -> None:
-        self._core = core
+        self.core = core
         self._folder = folder
         self._stack = ExitStack()
         self.gateways: list[GatewayCore] = []
@@ -40,7 +40,7 @@ class Place:
         grant: tuple[str, ...] = (),
     ) -> Door:
         """Another gateway, on a unix socket of its own."""
-        core = self._core.Gateway(
+        core = self.core.Gateway(
             GatewayConfig(
                 host_owner="gate",
                 root=root,

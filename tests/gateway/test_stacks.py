@@ -14,6 +14,7 @@ from netrelay import messages as m
 from netrelay import netns
 from netrelay.errors import NetError
 from netrelay.types import NOFID, ORDWR, Limits, StackConfig
+from tests.served import need
 
 from .conftest import Door, Place, Server
 from .rawclient import PATIENCE_S, RefusedError
@@ -26,11 +27,9 @@ ALT = StackConfig("alt", "addr", "127.0.0.2")
 
 
 def opened(place: Place, *stacks: StackConfig) -> Door:
-    """A gateway with these stacks; a core that has none yet is skipped by name."""
-    door = place.gateway(stacks=stacks)
-    if f"net.{stacks[0].name}" not in door.attach().names(""):
-        pytest.skip("this core has no stacks")
-    return door
+    """A gateway with these stacks."""
+    need(place.core, "stacks")
+    return place.gateway(stacks=stacks)
 
 
 @pytest.fixture

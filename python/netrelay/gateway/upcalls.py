@@ -31,6 +31,12 @@ class Names(NamedTuple):
     cs: Cs
     dns: Dns
 
+    def of(self, kind: str) -> Cs | Dns:
+        """The one for questions of a kind. Errors: `QueryRefused` if there is none."""
+        if kind not in self._fields:
+            raise QueryRefused("i/o error")
+        return self.cs if kind == "cs" else self.dns
+
 
 class Upcalls:
     """Watches the core's descriptor on the running loop from `start` to `stop`.
@@ -63,9 +69,7 @@ class Upcalls:
     async def _answer(self, upcall: Upcall) -> None:
         try:
             query = bytes(upcall.query).decode()
-            names = self._names[upcall.stack]
-            answerer = names.cs if upcall.kind == "cs" else names.dns
-            replies = await answerer.answer(query, upcall.user)
+            replies = await self._names[upcall.stack].of(upcall.kind).answer(query, upcall.user)
         except QueryRefused as refusal:
             self._refuse(upcall, refusal.text)
         except UnicodeDecodeError:

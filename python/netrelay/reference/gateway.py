@@ -84,6 +84,10 @@ class Gateway:
 
         self._call(tell)
 
+    def set_interfaces(self, stack: int, count: int) -> None:
+        """How many interfaces a stack's `ipifc` lists. Errors: `UsageError` for no such stack."""
+        self._call(lambda: self._shared.set_interfaces(stack, count))
+
     def stats(self) -> dict[str, int]:
         """Counters by name."""
 

@@ -163,7 +163,7 @@ class Session:
                     self._forget()
 
     def _ask(self, ask: Ask) -> None:
-        asks_python = isinstance(ask.message, m.Twrite) and self.files.asks_python(ask.fid)
+        asks_python = self.files.asks_python(ask.message, ask.fid)
         if self._held is not None or (asks_python and self._shared.questions.full):
             self._held = ask
             self._shared.questions.when_room(self._turn)

@@ -15,6 +15,7 @@ from netrelay.errors import NetError, errno_of
 from netrelay.reference.net import attributes, tree
 from netrelay.reference.net.address import NOWHERE
 from netrelay.reference.net.directory import Listing
+from netrelay.reference.net.hostfile import HostFile, is_hosts
 from netrelay.reference.net.log import LogReader
 from netrelay.reference.net.qids import Kind, Place, place_of
 from netrelay.reference.net.query import Query
@@ -23,7 +24,10 @@ from netrelay.reference.net.request import Request, Write
 from netrelay.types import NOFID, OEXEC, ORDWR, OTRUNC
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from netrelay.reference.net.conversation import Conversation
+    from netrelay.reference.net.questions import Ask, Verdict
     from netrelay.reference.net.shared import Shared
     from netrelay.types import Dialect, FidView, Qid
 
@@ -48,6 +52,7 @@ class OpenFile:
     listing: Listing | None = None
     query: Query | None = None
     log: LogReader | None = None
+    host: HostFile | None = None
     waiting_bytes: int = 0
     refusing: bool = False
 
@@ -65,10 +70,15 @@ class Files:
         """Whether a conversation is open here."""
         return any(file.conversation is not None for file in self._open.values())
 
-    def asks_python(self, view: FidView | None) -> bool:
-        """Whether a write of the fid is a question to Python."""
+    def asks_python(self, message: m.Message, view: FidView | None) -> bool:
+        """Whether a request is a question to Python."""
         file = self._open.get(view.fid) if view is not None else None
-        return file is not None and file.query is not None
+        if file is None:
+            return False
+        if isinstance(message, m.Tread):
+            return file.host is not None and file.host.asks(message.offset)
+        asking = file.query is not None or file.host is not None
+        return asking and isinstance(message, m.Twrite)
 
     def writes_data(self, fid: int) -> bool:
         """Whether the fid is an open data file."""
@@ -169,6 +179,8 @@ class Files:
         match place.kind:
             case _ if place.directory:
                 file.listing = Listing(place, place_of(view.root))
+            case _ if is_hosts(place):
+                file.host = HostFile(place, self._asker(file))
             case Kind.CLONE:
                 file.conversation = self._shared.slots(place).clone(view.uname)
                 file.place = file.conversation.place
@@ -199,6 +211,9 @@ class Files:
                     raise refusal("BAD_USE_OF_FID")
                 data = file.listing.read(offset, count, dialect, self._shared)
                 request.read(data)
+            case _ if file.host is not None:
+                self._park_bounded(request)
+                file.host.read(request, offset, count)
             case Kind.DATA if conversation is not None:
                 self._park_bounded(request)
                 conversation.read(request, count)
@@ -238,6 +253,8 @@ class Files:
     def _write(self, request: Request, file: OpenFile, message: m.Twrite) -> None:
         data, conversation = bytes(message.data), file.conversation
         match file.place.kind:
+            case _ if file.host is not None:
+                file.host.write(request, data)
             case Kind.CTL if conversation is not None:
                 conversation.control(request, data)
             case Kind.DATA if conversation is not None:
@@ -287,7 +304,6 @@ class Files:
     ) -> None:
         query.check(offset, len(data))
         query.running, query.replies = True, []
-        kind = query.kind.name.lower()
 
         def verdict(replies: list[bytes] | None, why: NetError | None) -> None:
             query.running = False
@@ -297,14 +313,23 @@ class Files:
             query.replies = replies or []
             request.answer(m.Rwrite(len(data)))
 
-        stack = self._shared.stack(file.place).name
-        question = self._shared.questions.ask(kind, file.user, data, stack, verdict)
+        forget = self._asker(file)(query.kind.name.lower(), data, verdict)
 
         def withdraw() -> None:
             query.running = False
-            self._shared.questions.forget(question)
+            forget()
 
         request.park(withdraw)
+
+    def _asker(self, file: OpenFile) -> Ask:
+        """How questions about a file are asked: as its user, in its stack."""
+        stack, questions = self._shared.stack(file.place).name, self._shared.questions
+
+        def ask(kind: str, query: bytes, verdict: Verdict) -> Callable[[], None]:
+            question = questions.ask(kind, file.user, query, stack, verdict)
+            return lambda: questions.forget(question)
+
+        return ask
 
     def _change(self, change: attributes.Change, place: Place) -> None:
         conversation = self._shared.at(place)
@@ -333,6 +358,6 @@ class Files:
 
 
 def verdict_error(kind: str, text: str, number: int) -> NetError:
-    """A refused query, with the prefix that the original puts before it."""
-    words = text if text.startswith(f"{kind}: ") else f"{kind}: {text}"
+    """A refused question; a query's has the prefix that the original puts before it."""
+    words = text if kind == "host" or text.startswith(f"{kind}: ") else f"{kind}: {text}"
     return NetError(words, number or errno_of(words))

@@ -6,6 +6,7 @@ What its conversations do is in a package of its own, which `stack` puts to the 
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -17,17 +18,29 @@ if TYPE_CHECKING:
     from netrelay.types import Limits
 
 
+class Makes(enum.Enum):
+    """What a conversation of a protocol is."""
+
+    # Bytes each way: a conversation of ours, on a socket.
+    STREAM = enum.auto()
+    # Messages, each read and written whole: the same.
+    PACKETS = enum.auto()
+    # None: the directories are what the host has, and Python is asked about them.
+    HOST = enum.auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Protocol:
     """One directory of `/net`; files are in the order of their listing."""
 
     number: int
     name: str
+    makes: Makes
     # Behind the conversations.
     files: tuple[Kind, ...]
     conversation_files: tuple[Kind, ...]
     # Most conversations at a time, of one stack.
-    most: Callable[[Limits], int]
+    most: Callable[[Limits], int] = lambda limits: limits.conversations
 
 
 _USUAL: Final = (Kind.CLONE, Kind.STATS)
@@ -35,8 +48,9 @@ _OF_CONVERSATION: Final = (
     Kind.CTL, Kind.DATA, Kind.ERR, Kind.LISTEN, Kind.LOCAL, Kind.REMOTE, Kind.STATUS,
 )  # fmt: skip
 
-TCP: Final = Protocol(0, "tcp", _USUAL, _OF_CONVERSATION, lambda limits: limits.conversations)
+TCP: Final = Protocol(0, "tcp", Makes.STREAM, _USUAL, _OF_CONVERSATION)
+IPIFC: Final = Protocol(2, "ipifc", Makes.HOST, _USUAL, (*_OF_CONVERSATION, Kind.SNOOP))
 
 # In the order of a listing.
-PROTOCOLS: Final = (TCP,)
+PROTOCOLS: Final = (TCP, IPIFC)
 BY_NUMBER: Final = {protocol.number: protocol for protocol in PROTOCOLS}

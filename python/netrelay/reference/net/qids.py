@@ -23,7 +23,11 @@ class Kind(enum.IntEnum):
 
     ROOT = 0
     NET = 1
+    ARP = 2
+    BOOTP = 3
     NDB = 4
+    IPROUTE = 5
+    IPSELFTAB = 6
     LOG = 7
     PROTOCOL = 8
     CLONE = 9
@@ -36,6 +40,7 @@ class Kind(enum.IntEnum):
     LOCAL = 16
     REMOTE = 17
     STATUS = 18
+    SNOOP = 19
     CS = 20
     DNS = 21
 
@@ -43,8 +48,11 @@ class Kind(enum.IntEnum):
 DIRECTORIES: Final = frozenset({Kind.ROOT, Kind.NET, Kind.PROTOCOL, Kind.CONV})
 IN_PROTOCOL: Final = frozenset({Kind.CLONE, Kind.STATS, Kind.CONV})
 IN_CONVERSATION: Final = frozenset(
-    {Kind.CTL, Kind.DATA, Kind.ERR, Kind.LISTEN, Kind.LOCAL, Kind.REMOTE, Kind.STATUS}
-)
+    {
+        Kind.CTL, Kind.DATA, Kind.ERR, Kind.LISTEN, Kind.LOCAL, Kind.REMOTE, Kind.STATUS,
+        Kind.SNOOP,
+    }
+)  # fmt: skip
 
 
 class Place(NamedTuple):

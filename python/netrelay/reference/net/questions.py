@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from netrelay.errors import NetError
 
     Verdict = Callable[[list[bytes] | None, NetError | None], None]
+    # Kind, query and verdict; what it returns forgets the question.
+    Ask = Callable[[str, bytes, Verdict], Callable[[], None]]
 
 
 class Questions:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from netrelay.errors import UsageError
 from netrelay.reference.net.guard import Guard
 from netrelay.reference.net.questions import Questions
 from netrelay.reference.net.stack import Stack
@@ -54,6 +55,12 @@ class Shared:
         """Bump a counter."""
         self.counters[name] += change
 
+    def set_interfaces(self, stack: int, count: int) -> None:
+        """How many interfaces `ipifc` lists. Errors: `UsageError` for no stack of that number."""
+        if not 0 <= stack < len(self._stacks):
+            raise UsageError(f"there is no stack {stack}")
+        self._stacks[stack].interfaces = count
+
     def close(self) -> None:
         """No conversation is left and none is made any more."""
         for stack in self._stacks:
@@ -69,7 +76,7 @@ class Shared:
 
     def at(self, place: Place) -> Conversation | None:
         """The conversation that a place belongs to; none if the number is idle."""
-        return self.slots(place).at(place.number)
+        return self.stack(place).at(place)
 
     # facts
 
@@ -85,7 +92,7 @@ class Shared:
 
     def used(self, stack: int, protocol: int) -> int:
         """Numbers that were ever used."""
-        return self._stacks[stack].slots(protocol).used
+        return self._stacks[stack].used(protocol)
 
     def ndb_length(self, stack: int) -> int:
         """Bytes in ndb."""

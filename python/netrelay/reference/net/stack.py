@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from netrelay.reference.net.log import Log
 from netrelay.reference.net.ndb import Ndb
-from netrelay.reference.net.protocol import BY_NUMBER, PROTOCOLS, TCP, Protocol
+from netrelay.reference.net.protocol import BY_NUMBER, IPIFC, PROTOCOLS, TCP, Makes, Protocol
 from netrelay.reference.net.qids import Kind, Place
 from netrelay.reference.net.slots import Slots
 from netrelay.reference.net.sockets import Sockets
@@ -40,11 +40,24 @@ class Stack:
         self.ndb = Ndb(shared.config.ndb)
         self._shared = shared
         self._number = number
-        self._slots = {each.number: self._slots_of(each) for each in PROTOCOLS}
+        self._slots = {
+            each.number: self._slots_of(each) for each in PROTOCOLS if each.makes is not Makes.HOST
+        }
+        # How many the host has, ever had; Python tells.
+        self.interfaces = 0
 
     def slots(self, protocol: int) -> Slots:
         """The conversation numbers of a protocol."""
         return self._slots[protocol]
+
+    def used(self, protocol: int) -> int:
+        """Numbers that its listing has."""
+        return self.interfaces if protocol == IPIFC.number else self._slots[protocol].used
+
+    def at(self, place: Place) -> Conversation | None:
+        """The conversation that a place belongs to; none if the number is idle."""
+        slots = self._slots.get(place.protocol)
+        return slots.at(place.number) if slots is not None else None
 
     def stats(self, protocol: int) -> str:
         """The text of a protocol's stats."""

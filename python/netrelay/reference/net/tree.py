@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from netrelay.reference.net.protocol import BY_NUMBER, PROTOCOLS
+from netrelay.reference.net.protocol import BY_NUMBER, PROTOCOLS, Makes
 from netrelay.reference.net.qids import (
     IN_CONVERSATION,
     IN_PROTOCOL,
@@ -39,9 +39,14 @@ _DEVICE: Final = ord("I")
 # A valid number, though nobody's: Linux lets no one write to a file whose owner has none.
 _NOBODY: Final = 65534
 # Of each stack, in the order of a listing, behind the protocols.
-_NET_FILES: Final = (Kind.NDB, Kind.LOG, Kind.CS, Kind.DNS)
+_NET_FILES: Final = (
+    Kind.ARP, Kind.BOOTP, Kind.NDB, Kind.IPROUTE, Kind.IPSELFTAB, Kind.LOG, Kind.CS, Kind.DNS,
+)  # fmt: skip
 _SHARED: Final = frozenset({Kind.NDB, Kind.LOG, Kind.CLONE, Kind.CS, Kind.DNS})
 _OWNED: Final = frozenset({Kind.CTL, Kind.DATA, Kind.ERR, Kind.LISTEN})
+# What an interface can't be asked for: it is the host's.
+_NEVER: Final = frozenset({Kind.CLONE, Kind.DATA, Kind.ERR, Kind.LISTEN, Kind.SNOOP})
+_SNOOPED: Final = 0o400
 _NEEDS: Final = {OREAD: 4, OWRITE: 2, ORDWR: 6}
 
 
@@ -209,9 +214,23 @@ def _mode(place: Place, facts: Facts) -> int:
         return DMDIR | 0o555
     if place.kind in _SHARED:
         return 0o666
+    if _host_owners(place):
+        return 0o664
+    if place.kind is Kind.SNOOP:
+        return _SNOOPED
     if place.kind in _OWNED:
         return facts.mode(place)
     return 0o444
+
+
+def _host_owners(place: Place) -> bool:
+    """Whether anyone may read the file and the host owner alone write it."""
+    ctl_of_interface = place.kind is Kind.CTL and _of_host(place)
+    return place.kind in {Kind.NDB, Kind.ARP, Kind.IPROUTE} or ctl_of_interface
+
+
+def _of_host(place: Place) -> bool:
+    return BY_NUMBER[place.protocol].makes is Makes.HOST
 
 
 def check_open(place: Place, mode: int, user: str, facts: Facts) -> None:
@@ -227,9 +246,11 @@ def check_open(place: Place, mode: int, user: str, facts: Facts) -> None:
     if access == OEXEC:
         raise denied
     needs = _NEEDS[access] | (2 if mode & OTRUNC else 0)
-    if place.kind is Kind.NDB:
+    if _host_owners(place):
         if needs & 2 and user != facts.host_owner:
             raise denied
+    elif _of_host(place) and place.kind in _NEVER:
+        raise denied
     elif place.kind in _OWNED:
         # An idle number is about to become its opener's.
         if user == facts.host_owner or not facts.busy(place):
