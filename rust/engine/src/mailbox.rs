@@ -40,7 +40,7 @@ impl Waiter {
 }
 
 /// A session of a worker. Slots are used again, `serial` is not (but for the wrap).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct SessionKey {
     pub(crate) slot: u32,
     pub(crate) serial: u32,

@@ -15,7 +15,7 @@ use netrelay_proto::error::Refusal;
 use rustix::io::Errno;
 
 use super::host::Host;
-use super::inbound::receive;
+use super::inbound::discard;
 use super::operation::Outcome;
 use super::outbound::Outbound;
 use crate::buffers::ORDINARY;
@@ -81,7 +81,7 @@ impl Closing {
         let mut sink = host.pool.take(ORDINARY);
         let mut progress = Progress::Again;
         for _ in 0..TURN {
-            progress = match receive(self.socket.as_fd(), sink.room(ORDINARY)) {
+            progress = match discard(self.socket.as_fd(), sink.room(ORDINARY)) {
                 Ok(0) if self.outbound.is_empty() => Progress::Over,
                 Ok(0) | Err(Errno::AGAIN) => Progress::Waiting,
                 Ok(got) => {

@@ -2,7 +2,7 @@
 //!
 //! A conversation never knows sessions: it is asked with a [`Waiter`] and leaves what came of it in
 //! [`Host::done`], from where the worker hands it to the session or mails it. The one thing it asks
-//! back is whether a waiter's client reads its replies ([`Host::congested`]); a conversation that
+//! back is whether a waiter's client reads its replies ([`Host::holds`]); a conversation that
 //! stopped for that is run again when the session has drained.
 
 use std::cmp::Reverse;
@@ -17,6 +17,7 @@ use rustix::io::Errno;
 use slab::Slab;
 
 use super::closing::{Closing, Progress};
+use super::held::Held;
 use super::operation::Outcome;
 use super::outbound::Outbound;
 use crate::buffers::Pool;
@@ -41,8 +42,7 @@ pub(crate) struct Host {
     /// Connections that nobody holds any more.
     closing: Slab<Closing>,
     timers: BinaryHeap<Reverse<(Instant, Timer)>>,
-    congested: Vec<SessionKey>,
-    stalled: Vec<(SessionKey, u32)>,
+    held: Held,
 }
 
 impl Host {
@@ -57,8 +57,7 @@ impl Host {
             registry,
             closing: Slab::new(),
             timers: BinaryHeap::new(),
-            congested: Vec::new(),
-            stalled: Vec::new(),
+            held: Held::default(),
         }
     }
 
@@ -201,39 +200,20 @@ impl Host {
         self.done.push_back((waiter, outcome));
     }
 
-    /// Whether the client behind `waiter` leaves so many replies unread that it gets no more.
-    /// The conversation `number` is then run again once it has read them.
-    pub(crate) fn congested(&mut self, waiter: &Waiter, number: u32) -> bool {
-        if self.congested.is_empty()
-            || waiter.worker != self.worker
-            || !self.congested.contains(&waiter.session)
-        {
-            return false;
-        }
-        let entry = (waiter.session, number);
-        if !self.stalled.contains(&entry) {
-            self.stalled.push(entry);
-        }
-        true
+    /// Whether the client behind `waiter` leaves so much unread that it gets no more for now. The
+    /// conversation `number` is then run again once it has read.
+    pub(crate) fn holds(&mut self, waiter: &Waiter, number: u32) -> bool {
+        waiter.worker == self.worker && self.held.stops(waiter.session, number)
     }
 
-    /// Notes that a session's client leaves too many replies unread.
+    /// Notes that a session's client has enough to read.
     pub(crate) fn hold(&mut self, session: SessionKey) {
-        if !self.congested.contains(&session) {
-            self.congested.push(session);
-        }
+        self.held.hold(session);
     }
 
-    /// Notes that it has read them, or is gone; what stopped for it is run again.
+    /// Notes that it has read, or is gone; what stopped for it is run again.
     pub(crate) fn relieve(&mut self, session: SessionKey) {
-        self.congested.retain(|key| *key != session);
-        let ready = &mut self.ready;
-        self.stalled.retain(|(key, number)| {
-            if *key == session {
-                ready.push_back(Work::Conversation(*number));
-            }
-            *key != session
-        });
+        self.ready.extend(self.held.release(session).into_iter().map(Work::Conversation));
     }
 }
 

@@ -133,7 +133,7 @@ impl Inbound {
     ) -> More {
         let mut budget = TURN;
         while let Some((waiter, count)) = self.reads.front().copied() {
-            if host.congested(&waiter, number) {
+            if host.holds(&waiter, number) {
                 break;
             }
             let count = usize::try_from(count).unwrap_or(usize::MAX);
@@ -224,8 +224,18 @@ impl Inbound {
 
 /// One receive that neither blocks nor is interrupted.
 pub(crate) fn receive(socket: BorrowedFd<'_>, room: &mut [u8]) -> Result<usize, Errno> {
+    receive_with(socket, room, RecvFlags::DONTWAIT)
+}
+
+/// Takes up to `room`'s length of bytes off a TCP socket without their being copied: `room` stays as
+/// it is (tcp(7), `MSG_TRUNC`).
+pub(super) fn discard(socket: BorrowedFd<'_>, room: &mut [u8]) -> Result<usize, Errno> {
+    receive_with(socket, room, RecvFlags::DONTWAIT | RecvFlags::TRUNC)
+}
+
+fn receive_with(socket: BorrowedFd<'_>, room: &mut [u8], flags: RecvFlags) -> Result<usize, Errno> {
     loop {
-        match recv(socket, &mut *room, RecvFlags::DONTWAIT) {
+        match recv(socket, &mut *room, flags) {
             Ok((got, _)) => return Ok(got),
             Err(Errno::INTR) => {}
             Err(error) => return Err(error),

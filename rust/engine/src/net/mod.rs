@@ -11,6 +11,7 @@ mod command;
 mod conversation;
 pub(crate) mod ctl;
 pub(crate) mod guard;
+mod held;
 pub(crate) mod host;
 mod inbound;
 pub(crate) mod operation;

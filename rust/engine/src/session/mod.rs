@@ -42,6 +42,10 @@ use crate::upcall::Verdict;
 /// Bytes of replies that are sent before the turn is over, while they are still in the cache.
 const SEND_AT: usize = 256 << 10;
 
+/// Unsent bytes with which conversations keep theirs in the kernel. More would only be copied out of
+/// the cache and back: what a socket takes next comes from here, and then there is time to receive.
+const ENOUGH: usize = 256 << 10;
+
 /// A session and its transport.
 #[derive(Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "independent facts, in any combination")]
@@ -71,6 +75,9 @@ pub(crate) struct Session {
     attached: bool,
     /// Files open that keep conversations alive.
     conversations: usize,
+    /// Its client has enough to read: conversations give it nothing for now.
+    held: bool,
+    /// Its client leaves so much unread that nothing is read from it either.
     congested: bool,
     writable: bool,
     over: bool,
@@ -104,6 +111,7 @@ impl Session {
             fids: 0,
             attached: false,
             conversations: 0,
+            held: false,
             congested: false,
             writable: true,
             over: false,
@@ -185,13 +193,19 @@ impl Session {
                 Err(_) => self.over = true,
             }
         }
+        let unsent = self.replies.len();
         let bound = net.host.shared.config.limits.session_unread_bytes;
-        if !self.congested && self.replies.len() > bound {
-            self.congested = true;
+        if unsent > ENOUGH.min(bound) {
+            self.held = true;
             net.host.hold(self.key);
-        } else if self.congested && self.replies.len() <= bound / 2 {
-            self.congested = false;
+        } else if self.held && unsent <= ENOUGH.min(bound) / 2 {
+            self.held = false;
             net.host.relieve(self.key);
+        }
+        if unsent > bound {
+            self.congested = true;
+        } else if self.congested && unsent <= bound / 2 {
+            self.congested = false;
             self.inbox.note_readable(false);
             return true;
         }
