@@ -47,6 +47,21 @@ def test_parked_reads_are_answered_in_order_of_arrival(client: RawClient, server
     assert client.order[-3:] == tags
 
 
+def test_a_write_is_answered_though_the_peer_says_nothing(
+    client: RawClient, server: Server
+) -> None:
+    """An Rwrite waits a moment for the Rread of an answer; no answer must not keep it for ever."""
+    _, _, data = client.dial(server.port)
+    peer = server.accept()
+    for _ in range(2):
+        read, write = client.send(m.Tread(data, 0, 8), m.Twrite(data, 0, b"hello"))
+        assert client.wait(write) == m.Rwrite(5)
+        assert read not in client.order
+        assert peer.recv(8) == b"hello"
+        peer.sendall(b"answer")
+        assert data_of(client.wait(read)) == b"answer"
+
+
 def test_a_read_of_no_bytes_is_answered_at_once(client: RawClient, server: Server) -> None:
     _, _, data = client.dial(server.port)
     assert client.read(data, 0) == b""

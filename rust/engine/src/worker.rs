@@ -9,6 +9,7 @@
 //! conversation runs ends that one and is counted; the loop goes on.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use crate::mailbox::{Mail, Mailbox, SessionKey, Waiter};
 use crate::net::host::Host;
 use crate::net::operation::Outcome;
 use crate::net::{Event, Net};
-use crate::session::{More, Session};
+use crate::session::{MOMENT, More, Session};
 use crate::shared::Shared;
 use crate::work::{Source, Timer, Work};
 
@@ -55,6 +56,9 @@ pub(crate) struct Worker {
     listeners: Slab<OwnedFd>,
     /// Sessions that may have something to send.
     touched: Vec<u32>,
+    /// Sessions whose replies wait for more of them, and until when.
+    patient: Vec<u32>,
+    patience: Option<Instant>,
     next_serial: u32,
     /// The worker that the next session goes to.
     turn_of: u16,
@@ -75,6 +79,8 @@ impl Worker {
             sessions: Slab::new(),
             listeners: Slab::new(),
             touched: Vec::new(),
+            patient: Vec::new(),
+            patience: None,
             next_serial: 0,
             turn_of: 0,
             drain: None,
@@ -86,7 +92,8 @@ impl Worker {
     pub(crate) fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS);
         while !self.ended() {
-            if let Err(error) = self.poll.poll(&mut events, self.timeout())
+            let timeout = self.timeout();
+            if let Err(error) = self.poll.poll(&mut events, timeout)
                 && error.kind() != std::io::ErrorKind::Interrupted
             {
                 break;
@@ -122,11 +129,17 @@ impl Worker {
         self.aborted || drained
     }
 
-    fn timeout(&self) -> Option<Duration> {
+    fn timeout(&mut self) -> Option<Duration> {
         if !self.net.host.ready.is_empty() {
             return Some(Duration::ZERO);
         }
-        let next = self.net.host.next_timer()?;
+        // A wait with a limit costs the host a clock interrupt, which is dear on a virtual machine.
+        let sessions = &self.sessions;
+        self.net.host.forget_timers(|timer| match timer {
+            Timer::Attach(slot) => sessions.get(*slot as usize).is_none_or(Session::attached),
+            _ => false,
+        });
+        let next = self.net.host.next_timer().into_iter().chain(self.patience).min()?;
         Some(next.saturating_duration_since(Instant::now()))
     }
 
@@ -258,6 +271,12 @@ impl Worker {
     /// Sends what sessions have to send, and ends those that are over, which may leave others
     /// something to send.
     fn send_replies(&mut self) {
+        if self.patience.is_some_and(|until| until <= self.net.host.now) {
+            self.patience = None;
+            for slot in mem::take(&mut self.patient) {
+                self.send_to(slot);
+            }
+        }
         while !self.touched.is_empty() {
             self.send_touched();
             self.settle();
@@ -268,20 +287,29 @@ impl Worker {
         while let Some(slot) = self.touched.pop() {
             let Some(session) = self.sessions.get_mut(slot as usize) else { continue };
             session.touched = false;
-            let net = &mut self.net;
-            let Ok(relieved) = catch_unwind(AssertUnwindSafe(|| session.send(net))) else {
-                self.net.host.shared.stats.panics.add(1);
-                self.end(slot as usize);
-                continue;
-            };
-            let drained = self.drain.is_some_and(|deadline| {
-                deadline <= self.net.host.now || !session.holds_conversations()
-            });
-            if session.over() || drained {
-                self.end(slot as usize);
-            } else if relieved {
-                queue(session, &mut self.net.host.ready);
+            if self.drain.is_none() && !session.over() && session.patient() {
+                self.patient.push(slot);
+                self.patience.get_or_insert(self.net.host.now + MOMENT);
+            } else {
+                self.send_to(slot);
             }
+        }
+    }
+
+    fn send_to(&mut self, slot: u32) {
+        let Some(session) = self.sessions.get_mut(slot as usize) else { return };
+        let net = &mut self.net;
+        let Ok(relieved) = catch_unwind(AssertUnwindSafe(|| session.send(net))) else {
+            self.net.host.shared.stats.panics.add(1);
+            return self.end(slot as usize);
+        };
+        let drained = self.drain.is_some_and(|deadline| {
+            deadline <= self.net.host.now || !session.holds_conversations()
+        });
+        if session.over() || drained {
+            self.end(slot as usize);
+        } else if relieved {
+            queue(session, &mut self.net.host.ready);
         }
     }
 

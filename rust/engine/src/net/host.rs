@@ -81,6 +81,21 @@ impl Host {
         self.timers.peek().map(|Reverse((when, _))| *when)
     }
 
+    /// Drops the timers next in line that are for nothing any more; `idle` says so of those that
+    /// are not this host's own.
+    pub(crate) fn forget_timers(&mut self, idle: impl Fn(&Timer) -> bool) {
+        while let Some(Reverse((_, timer))) = self.timers.peek() {
+            let over = match timer {
+                Timer::Closing(slot) => !self.closing.contains(*slot as usize),
+                timer => idle(timer),
+            };
+            if !over {
+                return;
+            }
+            self.timers.pop();
+        }
+    }
+
     /// A timer that is due.
     pub(crate) fn due_timer(&mut self) -> Option<Timer> {
         self.next_timer().filter(|when| *when <= self.now)?;

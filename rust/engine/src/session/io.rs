@@ -187,7 +187,9 @@ impl Session {
         }
         match net.write(at.number, waiter, data) {
             Some(Outcome::Wrote(count)) => {
+                let before = self.replies.len();
                 self.reply(tag, &Message::Rwrite(Rwrite { count }), net);
+                self.brief.note(view.fid, data.len(), self.replies.len() - before);
             }
             Some(Outcome::Refused(why)) => self.refuse(tag, &why, net),
             _ => self.park(waiter, place, net),

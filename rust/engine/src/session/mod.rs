@@ -10,6 +10,7 @@
 //! give back every fid. What its client does not read is bounded: beyond the bound the session is
 //! neither read from nor given more of what conversations hold.
 
+mod brief;
 mod dispatch;
 mod io;
 mod open;
@@ -28,6 +29,8 @@ use netrelay_proto::ids::{Fid, Tag};
 use netrelay_proto::message::{Message, Rlopen, Ropen, Rread, Rwrite};
 use netrelay_proto::server::{Server, ServerConfig};
 
+use self::brief::Brief;
+pub(crate) use self::brief::MOMENT;
 use self::opened::{Held, Opened};
 use self::parked::{Parked, Place};
 use self::receive::Inbox;
@@ -61,6 +64,8 @@ pub(crate) struct Session {
     server: Server,
     inbox: Inbox,
     replies: Replies,
+    /// Of these, the Rwrites that may wait for more.
+    brief: Brief,
     /// Frames that go out behind a payload.
     behind: Vec<u8>,
     files: HashMap<Fid, Opened>,
@@ -102,6 +107,7 @@ impl Session {
             server: Server::new(config),
             inbox: Inbox::default(),
             replies: Replies::default(),
+            brief: Brief::default(),
             behind: Vec::new(),
             files: HashMap::new(),
             parked: HashMap::new(),
@@ -182,9 +188,20 @@ impl Session {
         }
     }
 
+    /// Whether all it has to send may wait for [`MOMENT`].
+    pub(crate) fn patient(&self) -> bool {
+        let Some(fids) = self.brief.alone(self.replies.len()) else { return false };
+        let awaits = |fid| match self.files.get(fid) {
+            Some(Opened::Conversation(held)) => held.reads > 0,
+            _ => false,
+        };
+        self.server.windowed() && fids.iter().all(awaits)
+    }
+
     /// Sends what waits to be sent, as far as the transport takes it. Whether the session may be
     /// read from again, after its client had let too much lie.
     pub(crate) fn send(&mut self, net: &mut Net) -> bool {
+        self.brief.clear();
         // Before the client can know: what it reads in stats is then never behind.
         self.count_fids(net);
         if self.writable && !self.replies.is_empty() {
