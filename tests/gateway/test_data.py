@@ -27,14 +27,16 @@ def reset(call: socket.socket) -> None:
 
 
 def fill(client: RawClient, data: int) -> list[int]:
-    """Twrites until one has to wait; the tags of those that do."""
+    """Twrites until three have to wait; the tags of those that do.
+
+    While the kernel's buffers still grow one may wait for a moment only.
+    """
     chunk = bytes(60_000)
     waiting: list[int] = []
     while len(waiting) < 3:
         write, stat = client.send(m.Twrite(data, 0, chunk), m.Tstat(data))
         client.reply(stat)
-        if write not in client.order:
-            waiting.append(write)
+        waiting = [tag for tag in (*waiting, write) if tag not in client.order]
     return waiting
 
 
