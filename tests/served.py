@@ -18,7 +18,7 @@ NET: Final = (
 )  # fmt: skip
 LACKING: Final[dict[str, frozenset[str]]] = {
     "python": frozenset(),
-    "rust": frozenset({"stacks", "ipifc", "arp", "bootp", "iproute", "ipselftab"}),
+    "rust": frozenset(),
 }
 
 

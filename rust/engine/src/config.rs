@@ -17,12 +17,53 @@ pub struct Config {
     pub workers: usize,
     /// CIDRs that may be dialled although a guard refuses them by default.
     pub allow_dial: Vec<String>,
-    /// What `/net/ndb` holds at first.
+    /// What every stack's ndb holds at first.
     pub ndb: Vec<u8>,
     /// When the gateway started, in seconds since 1970: atime and mtime of every file.
     pub started: u32,
     /// The bounds.
     pub limits: Limits,
+    /// Stacks besides the process's own.
+    pub stacks: Vec<StackConfig>,
+}
+
+/// A stack besides the process's own, served as `/net.NAME`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StackConfig {
+    /// What it is called.
+    pub name: String,
+    /// What its sockets have in common.
+    pub kind: StackKind,
+    /// Which one of that kind.
+    pub value: String,
+}
+
+/// What the sockets of a stack have in common.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum StackKind {
+    /// A network namespace, by name or path.
+    Namespace,
+    /// An interface.
+    Device,
+    /// A local address.
+    Address,
+}
+
+impl StackKind {
+    /// The kind of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Namespace, Self::Device, Self::Address].into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Namespace => "netns",
+            Self::Device => "dev",
+            Self::Address => "addr",
+        }
+    }
 }
 
 impl Config {
@@ -36,6 +77,7 @@ impl Config {
             ndb: Vec::new(),
             started: 0,
             limits: Limits::default(),
+            stacks: Vec::new(),
         }
     }
 }

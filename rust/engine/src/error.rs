@@ -4,6 +4,7 @@
 //! calls. What an importer gets is a [`Refusal`] from the table in `docs/tree.md` 5: a text that
 //! dial(2) and people look for, and never the host's own wording.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 
@@ -13,14 +14,14 @@ use netrelay_proto::error::Refusal;
 #[derive(Debug)]
 pub struct EngineError {
     /// What was attempted, as a system call or a noun.
-    pub op: &'static str,
+    pub op: Cow<'static, str>,
     /// What the host said.
     pub source: io::Error,
 }
 
 impl EngineError {
-    pub(crate) fn new(op: &'static str, source: impl Into<io::Error>) -> Self {
-        Self { op, source: source.into() }
+    pub(crate) fn new(op: impl Into<Cow<'static, str>>, source: impl Into<io::Error>) -> Self {
+        Self { op: op.into(), source: source.into() }
     }
 }
 

@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::error::EngineError;
 use crate::mailbox::{Mail, Mailbox};
 use crate::shared::Shared;
+use crate::tree::qid::StackId;
 use crate::upcall::{Upcall, Verdict};
 use crate::work::Source;
 use crate::worker::Worker;
@@ -98,6 +99,13 @@ impl Gateway {
         if let Some(next) = next {
             self.shared.mail(next.worker, Mail::Room(next));
         }
+    }
+
+    /// `ipifc` of stack `stack` lists `count` interfaces from now on; false if there is no such
+    /// stack.
+    pub fn set_interfaces(&self, stack: usize, count: u32) -> bool {
+        let id = u8::try_from(stack).ok().filter(|_| stack < self.shared.stack_count());
+        id.inspect(|id| self.shared.stack(StackId(*id)).set_interfaces(count)).is_some()
     }
 
     /// The counters by name; see the engine's `stats`.

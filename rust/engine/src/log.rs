@@ -1,12 +1,12 @@
-//! The file `/net/log`: what the network did, for those who watch (ip(3)).
+//! The file `log` of a stack: what the network did, for those who watch (ip(3)).
 //!
-//! One text for the gateway, and a place in it for each reader, so that a reader costs eight bytes
+//! One text for the stack, and a place in it for each reader, so that a reader costs eight bytes
 //! and one that never reads holds nothing back: when the text is full its oldest lines go, and who
 //! was behind goes on at the oldest line left. Nothing is recorded until somebody sets a flag.
 //!
 //! Parking reads and waking readers is the sessions' business.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -14,8 +14,9 @@ use netrelay_proto::error::Refusal;
 
 use crate::net::address;
 use crate::net::ctl::words;
+use crate::tree::protocol::Protocol;
 
-/// The log of one gateway.
+/// The log of one stack.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     state: Mutex<State>,
@@ -36,8 +37,9 @@ pub(crate) enum Event {
     Announce(SocketAddr),
     /// A call was taken by a listen; the remote end.
     Call(SocketAddr),
-    /// A conversation that was Connected or Announced is over, for whatever reason.
-    Hangup,
+    /// A conversation that was Connected or Announced is over, for whatever reason; its remote end,
+    /// which `only` goes by and the line does not have.
+    Hangup(Option<SocketAddr>),
 }
 
 impl Log {
@@ -71,11 +73,10 @@ impl Log {
         let [verb, first, ..] = words.as_slice() else {
             return Err(Refusal::LOG_TOO_FEW);
         };
-        let tcp = words.iter().skip(1).any(|flag| flag == TCP);
+        let named = |protocol: &Protocol| words.iter().skip(1).any(|flag| flag == protocol.name());
         match verb.as_ref() {
-            "set" if tcp => self.state().tcp = true,
-            "clear" if tcp => self.state().tcp = false,
-            "set" | "clear" => {}
+            "set" => self.state().set.extend(Protocol::ALL.into_iter().filter(named)),
+            "clear" => self.state().set.retain(|protocol| !named(protocol)),
             "only" => {
                 let only = address::ip(first)?;
                 self.state().only = Some(only).filter(|only| !only.is_unspecified());
@@ -85,17 +86,18 @@ impl Log {
         Ok(())
     }
 
-    /// Records what conversation `number` did; whether a line came of it, and then readers that
-    /// wait must be woken. With `only` set, lines without that address are left out.
-    pub(crate) fn record(&self, number: u32, event: Event) -> bool {
+    /// Records what conversation `number` of a protocol did; whether a line came of it, and then
+    /// readers that wait must be woken. With `only` set, lines about other addresses are left out.
+    pub(crate) fn record(&self, protocol: Protocol, number: u32, event: Event) -> bool {
         let mut state = self.state();
         let (word, at) = event.parts();
         let about = at.map(|socket| socket.ip().to_canonical());
-        if !state.tcp || state.only.is_some_and(|only| about != Some(only)) {
+        let unwanted = state.only.is_some_and(|only| about != Some(only));
+        if unwanted || !state.set.contains(&protocol) {
             return false;
         }
-        let mut line = format!("{TCP} {number} {word}");
-        if at.is_some() {
+        let mut line = format!("{} {number} {word}", protocol.name());
+        if !matches!(event, Event::Hangup(_)) {
             line.push(' ');
             line.push_str(&address::bare_endpoint(at));
         }
@@ -116,14 +118,15 @@ impl Event {
             Self::Connect(remote) => ("connect", Some(remote)),
             Self::Announce(local) => ("announce", Some(local)),
             Self::Call(remote) => ("call", Some(remote)),
-            Self::Hangup => ("hangup", None),
+            Self::Hangup(remote) => ("hangup", remote),
         }
     }
 }
 
 #[derive(Debug, Default)]
 struct State {
-    tcp: bool,
+    /// Protocols whose lines are recorded.
+    set: HashSet<Protocol>,
     only: Option<IpAddr>,
     text: VecDeque<u8>,
     /// Bytes that have gone from the front of `text`.
@@ -146,8 +149,6 @@ impl State {
     }
 }
 
-/// The flag that lines of tcp are recorded by.
-const TCP: &str = "tcp";
 /// Bytes kept, as many as the original keeps.
 const MAX_TEXT: usize = 16 << 10;
 
@@ -156,7 +157,7 @@ mod tests {
     use super::*;
 
     fn connect(log: &Log, number: u32, remote: &str) -> bool {
-        log.record(number, Event::Connect(remote.parse().unwrap()))
+        log.record(Protocol::Tcp, number, Event::Connect(remote.parse().unwrap()))
     }
 
     fn read(log: &Log, reader: &mut Reader) -> String {
@@ -179,7 +180,7 @@ mod tests {
         log.control(b"set ip tcp\n").unwrap();
         assert!(connect(&log, 0, "10.0.0.1:80"));
         log.control(b"clear udp").unwrap();
-        assert!(log.record(0, Event::Hangup));
+        assert!(log.record(Protocol::Tcp, 0, Event::Hangup(None)));
         log.control(b"clear tcp").unwrap();
         assert!(!connect(&log, 0, "10.0.0.1:80"));
         assert_eq!(read(&log, &mut reader), "tcp 0 connect 10.0.0.1!80\ntcp 0 hangup\n");
@@ -190,9 +191,9 @@ mod tests {
     fn each_event_has_its_word_and_address() {
         let log = tcp_log();
         let mut reader = log.reader();
-        log.record(7, Event::Announce("[::]:564".parse().unwrap()));
-        log.record(8, Event::Call("[::ffff:10.0.0.1]:9".parse().unwrap()));
-        log.record(7, Event::Hangup);
+        log.record(Protocol::Tcp, 7, Event::Announce("[::]:564".parse().unwrap()));
+        log.record(Protocol::Tcp, 8, Event::Call("[::ffff:10.0.0.1]:9".parse().unwrap()));
+        log.record(Protocol::Tcp, 7, Event::Hangup(None));
         let text = "tcp 7 announce ::!564\ntcp 8 call 10.0.0.1!9\ntcp 7 hangup\n";
         assert_eq!(read(&log, &mut reader), text);
     }
@@ -217,10 +218,12 @@ mod tests {
         log.control(b"only ::ffff:10.0.0.1").unwrap();
         assert!(connect(&log, 0, "10.0.0.1:80"));
         assert!(!connect(&log, 1, "10.0.0.2:80"));
-        assert!(!log.record(2, Event::Hangup));
+        assert!(!log.record(Protocol::Tcp, 2, Event::Hangup(None)));
+        let remote = "10.0.0.1:80".parse().ok();
+        assert!(log.record(Protocol::Tcp, 0, Event::Hangup(remote)));
         log.control(b"only ::").unwrap();
         assert!(connect(&log, 3, "10.0.0.2:80"));
-        assert_eq!(read(&log, &mut reader).lines().count(), 2);
+        assert_eq!(read(&log, &mut reader).lines().count(), 3);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use std::time::Instant;
 use netrelay_proto::ids::{Fid, Tag};
 
 use crate::net::operation::{Operation, Outcome};
+use crate::tree::qid::Key;
 use crate::upcall::Verdict;
 
 /// Who waits for an answer: a request of a session of a worker.
@@ -54,7 +55,7 @@ pub(crate) enum Mail {
     /// Accept sessions from this listener.
     Listener(OwnedFd),
     /// Do this on a conversation of yours for a request of another worker.
-    Operation { waiter: Waiter, number: u32, operation: Operation },
+    Operation { waiter: Waiter, key: Key, operation: Operation },
     /// What came of it.
     Outcome { waiter: Waiter, outcome: Outcome },
     /// Python's answer to a request of yours.

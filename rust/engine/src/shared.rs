@@ -3,53 +3,101 @@
 //! Everything here is immutable or behind its own lock, and none of the locks is taken while bytes
 //! move. Lock order: none, as no two of them are ever held together.
 
+use std::io;
 use std::sync::Arc;
 
 use netrelay_proto::ids::Qid;
 
 use crate::config::Config;
 use crate::error::EngineError;
-use crate::log::Log;
 use crate::mailbox::{Mail, Mailbox};
 use crate::net::guard::Guard;
 use crate::net::registry::Registry;
+use crate::net::sockets::Sockets;
+use crate::net::stack::Stack;
 use crate::stats::Stats;
-use crate::tree::qid::Node;
-use crate::tree::walk;
+use crate::tree::qid::{Branch, Key, Node, StackId};
+use crate::tree::{Facts, Standing, walk};
 use crate::upcall::Upcalls;
 
 /// One gateway's settings, tables and counters.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) config: Config,
-    pub(crate) registry: Registry,
     pub(crate) guard: Guard,
     pub(crate) stats: Arc<Stats>,
     pub(crate) upcalls: Upcalls,
-    pub(crate) log: Log,
     /// The qid of `config.root`.
     pub(crate) root: Qid,
+    /// The process's own stack, and the others by number less one.
+    first: Stack,
+    others: Vec<Stack>,
+    names: Vec<Box<str>>,
     mailboxes: Vec<Mailbox>,
 }
 
 impl Shared {
-    /// Compiles the settings; one mailbox a worker, in their order.
+    /// Compiles the settings; one mailbox a worker, in their order. The thread that calls is in the
+    /// network namespace that the workers will be in.
     ///
     /// # Errors
-    /// The root is not in the tree, a prefix is none, or the host has no descriptors left.
+    /// The root is not in the tree, a prefix is none, a stack can't be had, or the host has no
+    /// descriptors left.
     pub(crate) fn new(config: Config, mailboxes: Vec<Mailbox>) -> Result<Self, EngineError> {
-        let invalid = |op, text: String| {
-            EngineError::new(op, std::io::Error::new(std::io::ErrorKind::InvalidInput, text))
-        };
-        let limit = config.limits.conversations;
-        let registry = Registry::new(&config.host_owner, config.started, &config.ndb, limit);
-        let root = walk::attach(&config.root, Node::Root.qid(&registry), &registry)
-            .map_err(|refusal| invalid("root", refusal.text.into_owned()))?;
         let guard = Guard::new(&config.allow_dial)
             .map_err(|error| invalid("allow_dial", error.to_string()))?;
-        let upcalls = Upcalls::new(config.limits.upcalls)?;
-        let (stats, log) = (Arc::default(), Log::default());
-        Ok(Self { config, registry, guard, stats, upcalls, log, root, mailboxes })
+        let mut others = Vec::new();
+        let mut names: Vec<Box<str>> = vec!["".into()];
+        for each in &config.stacks {
+            let sockets = Sockets::new(each).map_err(|error| {
+                let op = format!("stack {}: {} {}", each.name, each.kind.name(), each.value);
+                EngineError::new(op, error)
+            })?;
+            others.push(Stack::new(&config, sockets));
+            names.push(each.name.as_str().into());
+        }
+        let mut shared = Self {
+            guard,
+            stats: Arc::default(),
+            upcalls: Upcalls::new(config.limits.upcalls)?,
+            root: Qid::dir(Node::Root.path()),
+            first: Stack::new(&config, Sockets::Own),
+            others,
+            names,
+            mailboxes,
+            config,
+        };
+        shared.root = walk::attach(&shared.config.root, shared.root, &shared)
+            .map_err(|refusal| invalid("root", refusal.text.into_owned()))?;
+        Ok(shared)
+    }
+
+    /// A stack. Ids come from qids, which are made of stacks that there are.
+    pub(crate) fn stack(&self, id: StackId) -> &Stack {
+        let other = usize::from(id.0).checked_sub(1);
+        other.and_then(|index| self.others.get(index)).unwrap_or(&self.first)
+    }
+
+    /// The name of a stack; empty for `/net`.
+    pub(crate) fn stack_name(&self, id: StackId) -> &str {
+        self.names.get(usize::from(id.0)).map_or("", |name| name)
+    }
+
+    /// How many stacks there are.
+    pub(crate) fn stack_count(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Who has which number of a protocol of a stack; none of one whose directories are the host's.
+    pub(crate) fn registry(&self, branch: Branch) -> Option<&Registry> {
+        self.stack(branch.stack).registry(branch.protocol)
+    }
+
+    /// Nobody wants to know the answer to a question any more; another session may ask instead.
+    pub(crate) fn forget_question(&self, id: u64) {
+        if let Some(next) = self.upcalls.forget(id) {
+            self.mail(next.worker, Mail::Room(next));
+        }
     }
 
     /// Sends mail to a worker.
@@ -69,4 +117,34 @@ impl Shared {
         // There are at most as many as Gateway::start makes, which it counts in 16 bits.
         0..u16::try_from(self.mailboxes.len()).unwrap_or(u16::MAX)
     }
+}
+
+impl Facts for Shared {
+    fn stacks(&self) -> &[Box<str>] {
+        &self.names
+    }
+
+    fn conversations(&self, branch: Branch) -> u32 {
+        self.stack(branch.stack).conversations(branch.protocol)
+    }
+
+    fn standing(&self, key: Key) -> Standing {
+        self.stack(key.branch.stack).standing(key.branch.protocol, key.number)
+    }
+
+    fn ndb(&self, stack: StackId) -> (u64, u32) {
+        self.stack(stack).ndb().facts()
+    }
+
+    fn host_owner(&self) -> &str {
+        &self.config.host_owner
+    }
+
+    fn started(&self) -> u32 {
+        self.config.started
+    }
+}
+
+fn invalid(op: &'static str, text: String) -> EngineError {
+    EngineError::new(op, io::Error::new(io::ErrorKind::InvalidInput, text))
 }

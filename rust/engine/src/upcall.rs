@@ -1,7 +1,7 @@
 //! Questions to Python: a bounded queue behind an eventfd, and the verdicts that come back.
 //!
-//! What needs a decision that the engine can't take (today the queries written to cs and dns) is
-//! parked here. The embedding program watches the eventfd, takes the questions and answers each by
+//! What needs a decision that the engine can't take (queries written to cs and dns) or a look at the
+//! host that it does not have (its addresses, routes, neighbours) is parked here. The embedding program watches the eventfd, takes the questions and answers each by
 //! its id; the verdict goes to the asking session's worker by mail. No engine thread ever calls
 //! into Python, and none waits for it.
 //!
@@ -28,11 +28,14 @@ pub struct Upcall {
     pub kind: Kind,
     /// The uname of the attach that asks.
     pub user: String,
-    /// What was written.
+    /// What is asked: for a name, what was written; for a file of the host's, `read PATH`, or
+    /// `write PATH`, a newline and the data. PATH is below the stack's directory.
     pub query: Vec<u8>,
+    /// The stack that it is about; empty for `/net`.
+    pub stack: String,
 }
 
-/// The files whose writes are questions.
+/// What questions are about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Kind {
@@ -40,30 +43,42 @@ pub enum Kind {
     Cs,
     /// The resolver.
     Dns,
+    /// The host's own network.
+    Host,
 }
 
 impl Kind {
-    /// The file's name.
+    /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Cs => "cs",
             Self::Dns => "dns",
+            Self::Host => "host",
         }
     }
+}
 
-    /// What its refusals begin with.
-    pub(crate) fn prefix(self) -> &'static str {
-        match self {
-            Self::Cs => "cs: ",
-            Self::Dns => "dns: ",
-        }
+/// A question before it has an id.
+#[derive(Clone, Debug)]
+pub(crate) struct Question {
+    pub(crate) kind: Kind,
+    pub(crate) user: Box<str>,
+    pub(crate) query: Vec<u8>,
+    pub(crate) stack: Box<str>,
+}
+
+impl Question {
+    fn upcall(self, id: u64) -> Upcall {
+        let Self { kind, user, query, stack } = self;
+        Upcall { id, kind, user: user.into(), query, stack: stack.into() }
     }
 }
 
 /// The answer to an [`Upcall`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Verdict {
-    /// The lines that reads of the file will return, one a read.
+    /// The lines that reads of the file will return, one a read; of a file of the host's, its text,
+    /// and nothing for a write.
     Replies(Vec<Vec<u8>>),
     /// The query is refused with this text and, in dialects that have one, this errno.
     Refused {
@@ -105,7 +120,7 @@ impl Upcalls {
 
     /// Queues a question for `waiter`; its id, or none at the bound, and then `waiter` is handed
     /// back by [`Self::answer`] or [`Self::forget`] once there is room.
-    pub(crate) fn ask(&self, waiter: Waiter, kind: Kind, user: &str, query: &[u8]) -> Option<u64> {
+    pub(crate) fn ask(&self, waiter: Waiter, question: &Question) -> Option<u64> {
         let mut state = self.lock();
         if state.unanswered.len() >= self.bound {
             state.waiting.push_back(waiter);
@@ -115,7 +130,7 @@ impl Upcalls {
         state.next += 1;
         state.unanswered.insert(id, waiter);
         let ring = state.untaken.is_empty();
-        state.untaken.push_back(Upcall { id, kind, user: user.into(), query: query.into() });
+        state.untaken.push_back(question.clone().upcall(id));
         drop(state);
         if ring {
             // A full eventfd counter is readable, which is all that is asked of it.

@@ -1,5 +1,7 @@
 //! What a worker's loop runs: the sources it watches and the units of its ready queue.
 
+use crate::tree::qid::Key;
+
 /// What an event is about, packed into mio's token.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Source {
@@ -9,8 +11,8 @@ pub(crate) enum Source {
     Listener(u32),
     /// A session's transport, by slot.
     Session(u32),
-    /// A conversation's socket, by number.
-    Conversation(u32),
+    /// A conversation's socket.
+    Conversation(Key),
     /// A connection being closed in the background, by slot.
     Closing(u32),
 }
@@ -20,12 +22,13 @@ impl Source {
     pub(crate) fn token(self) -> usize {
         let (kind, index) = match self {
             Self::Mail => (0, 0),
-            Self::Listener(slot) => (1, slot),
-            Self::Session(slot) => (2, slot),
-            Self::Conversation(number) => (3, number),
-            Self::Closing(slot) => (4, slot),
+            Self::Listener(slot) => (1, slot.into()),
+            Self::Session(slot) => (2, slot.into()),
+            Self::Conversation(key) => (3, key.packed()),
+            Self::Closing(slot) => (4, slot.into()),
         };
-        (index as usize) << 3 | kind
+        // A packed key has 35 bits, and a token has room for it.
+        usize::try_from(index << 3 | kind).unwrap_or_default()
     }
 
     /// What was watched with `token`.
@@ -34,12 +37,14 @@ impl Source {
         match token & 7 {
             1 => Self::Listener(index),
             2 => Self::Session(index),
-            3 => Self::Conversation(index),
+            3 => Key::of((token >> 3) as u64).map_or(Self::Mail, Self::Conversation),
             4 => Self::Closing(index),
             _ => Self::Mail,
         }
     }
 }
+
+const _: () = assert!(usize::BITS >= 38, "a token holds a key and its kind");
 
 /// One unit of work; run for a bounded time, then queued again if there is more.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -47,7 +52,7 @@ pub(crate) enum Work {
     /// Read from a session and serve it.
     Session(u32),
     /// Serve what waits at a conversation.
-    Conversation(u32),
+    Conversation(Key),
     /// Take new sessions from a listener.
     Listener(u32),
     /// Go on closing a connection.

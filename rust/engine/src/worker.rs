@@ -164,7 +164,7 @@ impl Worker {
                     touch(session, &mut self.touched);
                 }
             }
-            Source::Conversation(number) => self.net.note(number, seen),
+            Source::Conversation(key) => self.net.note(key, seen),
             Source::Closing(slot) => {
                 if seen.writable {
                     self.net.host.note_closing_writable(slot);
@@ -179,10 +179,10 @@ impl Worker {
             let Some(work) = self.net.host.ready.pop_front() else { return };
             match work {
                 Work::Session(slot) => self.run_session(slot),
-                Work::Conversation(number) => {
-                    if catch_unwind(AssertUnwindSafe(|| self.net.serve(number))).is_err() {
+                Work::Conversation(key) => {
+                    if catch_unwind(AssertUnwindSafe(|| self.net.serve(key))).is_err() {
                         self.net.host.shared.stats.panics.add(1);
-                        self.net.discard(number);
+                        self.net.discard(key);
                     }
                 }
                 Work::Listener(slot) => self.accept(slot),
@@ -321,8 +321,8 @@ impl Worker {
             match letter {
                 Mail::Session(transport) => self.adopt(transport),
                 Mail::Listener(listener) => self.add_listener(listener),
-                Mail::Operation { waiter, number, operation } => {
-                    if let Some(outcome) = self.net.perform(number, waiter, operation) {
+                Mail::Operation { waiter, key, operation } => {
+                    if let Some(outcome) = self.net.perform(key, waiter, operation) {
                         self.mail_outcome(waiter, outcome);
                     }
                 }

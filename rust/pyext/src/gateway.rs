@@ -6,8 +6,9 @@
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
+use netrelay_engine::config::{Config, StackConfig, StackKind};
 use netrelay_engine::upcall::Verdict;
-use netrelay_engine::{Config, EngineError, descriptor};
+use netrelay_engine::{EngineError, descriptor};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict};
@@ -52,7 +53,7 @@ impl Gateway {
         questions
             .map(|asked| {
                 let query = PyBytes::new(py, &asked.query);
-                class.call1((asked.id, asked.kind.name(), asked.user, query))
+                class.call1((asked.id, asked.kind.name(), asked.user, query, asked.stack))
             })
             .collect()
     }
@@ -65,6 +66,15 @@ impl Gateway {
             (_, error) => Verdict::Refused { text: error.unwrap_or_default(), errno },
         };
         self.0.answer(id, verdict);
+    }
+
+    /// `ipifc` of a stack lists `count` interfaces from now on. Errors: `UsageError` for no stack.
+    #[pyo3(signature = (stack, count, /))]
+    fn set_interfaces(&self, py: Python<'_>, stack: usize, count: u32) -> PyResult<()> {
+        if self.0.set_interfaces(stack, count) {
+            return Ok(());
+        }
+        Err(misused(py, format!("there is no stack {stack}")))
     }
 
     /// Counters by name.
@@ -114,6 +124,9 @@ fn config_of(given: &Bound<'_, PyAny>) -> PyResult<Config> {
     config.allow_dial = given.getattr("allow_dial")?.extract()?;
     config.ndb = given.getattr("ndb")?.extract()?;
     config.started = given.getattr("started")?.extract()?;
+    for stack in given.getattr("stacks")?.try_iter()? {
+        config.stacks.push(stack_of(&stack?)?);
+    }
     let (from, limits) = (given.getattr("limits")?, &mut config.limits);
     let count = |name: &str| from.getattr(name)?.extract::<usize>();
     limits.fid_write_bytes = count("fid_write_bytes")?;
@@ -131,15 +144,30 @@ fn config_of(given: &Bound<'_, PyAny>) -> PyResult<Config> {
     Ok(config)
 }
 
+fn stack_of(given: &Bound<'_, PyAny>) -> PyResult<StackConfig> {
+    let text = |name: &str| given.getattr(name)?.extract::<String>();
+    let kind = text("kind")?;
+    let kind = StackKind::named(&kind)
+        .ok_or_else(|| misused(given.py(), format!("no stack is of kind {kind:?}")))?;
+    Ok(StackConfig { name: text("name")?, kind, value: text("value")? })
+}
+
 fn seconds(py: Python<'_>, count: f64) -> PyResult<Duration> {
     Duration::try_from_secs_f64(count)
         .map_err(|_| misused(py, format!("{count} is no length of time in seconds")))
 }
 
+/// The `NetError` of a refusal, in the host's words as Python has them.
 fn refused(py: Python<'_>, error: &EngineError) -> PyErr {
+    let made: PyResult<_> = error.source.raw_os_error().map_or_else(
+        || Ok((error.to_string(), EINVAL)),
+        |errno| {
+            let words = py.import("os")?.call_method1("strerror", (errno,))?;
+            Ok((format!("{}: {words}", error.op), errno))
+        },
+    );
     let class = NET_ERROR.import(py, "netrelay.errors", "NetError");
-    let errno = error.source.raw_os_error().unwrap_or(EINVAL);
-    let made = class.and_then(|class| class.call1((error.to_string(), errno)));
+    let made = class.and_then(|class| class.call1(made?));
     made.map_or_else(|error| error, PyErr::from_value)
 }
 

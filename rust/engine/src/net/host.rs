@@ -16,14 +16,16 @@ use mio::{Interest, Token};
 use rustix::io::Errno;
 use slab::Slab;
 
-use super::closing::{Closing, Progress};
 use super::held::Held;
 use super::operation::Outcome;
-use super::outbound::Outbound;
+use super::stack::Stack;
+use super::tcp::closing::{Closing, Progress};
+use super::tcp::outbound::Outbound;
 use crate::buffers::Pool;
 use crate::log::Event;
 use crate::mailbox::{Mail, SessionKey, Waiter};
 use crate::shared::Shared;
+use crate::tree::qid::Key;
 use crate::work::{Source, Timer, Work};
 
 /// One worker's surroundings, lent to whatever it runs.
@@ -102,9 +104,14 @@ impl Host {
         self.timers.pop().map(|Reverse((_, timer))| timer)
     }
 
+    /// The stack of a conversation.
+    pub(crate) fn stack(&self, key: Key) -> &Stack {
+        self.shared.stack(key.branch.stack)
+    }
+
     /// Tells the log, and the workers if anybody may be waiting for a line.
-    pub(crate) fn record(&self, number: u32, event: Event) {
-        if self.shared.log.record(number, event) {
+    pub(crate) fn record(&self, key: Key, event: Event) {
+        if self.stack(key).log.record(key.branch.protocol, key.number, event) {
             for worker in self.shared.workers() {
                 self.shared.mail(worker, Mail::Log);
             }
@@ -216,9 +223,9 @@ impl Host {
     }
 
     /// Whether the client behind `waiter` leaves so much unread that it gets no more for now. The
-    /// conversation `number` is then run again once it has read.
-    pub(crate) fn holds(&mut self, waiter: &Waiter, number: u32) -> bool {
-        waiter.worker == self.worker && self.held.stops(waiter.session, number)
+    /// conversation `key` is then run again once it has read.
+    pub(crate) fn holds(&mut self, waiter: &Waiter, key: Key) -> bool {
+        waiter.worker == self.worker && self.held.stops(waiter.session, key)
     }
 
     /// Notes that a session's client has enough to read.

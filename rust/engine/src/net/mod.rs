@@ -1,58 +1,65 @@
-//! The conversations of one worker, by number.
+//! The conversations of one worker, by key.
 //!
 //! Sessions of this worker call [`Net`]; requests of other workers' sessions come as
-//! [`Operation`]s and go through the same calls. A number is an index here because the registry
-//! gives out the lowest free one; a slot is empty for a number that is idle or another worker's.
+//! [`Operation`]s and go through the same calls. A number is an index here because registries give
+//! out the lowest free one; a slot is empty for a number that is idle or another worker's.
+//!
+//! What a protocol does is behind [`conversation::Conversation`]; reads of err, which wait for what
+//! never comes, are the same in all and kept here.
 
 pub(crate) mod address;
 mod calls;
-mod closing;
-mod command;
-mod conversation;
+pub(crate) mod conversation;
 pub(crate) mod ctl;
 pub(crate) mod guard;
 mod held;
 pub(crate) mod host;
-mod inbound;
 pub(crate) mod operation;
-mod outbound;
 pub(crate) mod registry;
-pub(crate) mod status;
+pub(crate) mod sockets;
+pub(crate) mod stack;
 mod tcp;
-mod tcp_info;
-
-use std::os::fd::AsFd;
 
 use netrelay_proto::error::Refusal;
-use rustix::io::Errno;
 
-use self::conversation::Conversation;
 pub(crate) use self::conversation::Event;
-use self::ctl::Command;
+use self::conversation::{Call, Conversation, More};
 use self::host::Host;
-use self::inbound::More;
-pub(crate) use self::inbound::receive;
 use self::operation::{Operation, Outcome};
-use crate::error::refusal;
-use crate::log::Event as Note;
+use self::registry::Registry;
+pub(crate) use self::tcp::inbound::receive;
 use crate::mailbox::{Mail, Waiter};
-use crate::tree::{qid::File, slice};
-use crate::work::{Source, Work};
+use crate::tree::protocol::Protocol;
+use crate::tree::qid::{Branch, File, Key};
+use crate::tree::slice;
+use crate::work::Work;
 
 /// One worker's conversations and what they need.
 #[derive(Debug)]
 pub(crate) struct Net {
     pub(crate) host: Host,
-    // Boxed: most numbers of a busy gateway are other workers' or idle.
-    #[allow(clippy::vec_box, reason = "an empty slot must be small")]
-    table: Vec<Option<Box<Conversation>>>,
+    /// By stack, protocol and number.
+    tables: Vec<Vec<Table>>,
     /// Slots in use.
     count: usize,
 }
 
+type Table = Vec<Option<Slot>>;
+
+/// A conversation in use.
+#[derive(Debug)]
+struct Slot {
+    // Behind a box: most numbers of a busy gateway are other workers' or idle.
+    conversation: Box<dyn Conversation>,
+    /// It is in the ready queue.
+    queued: bool,
+    /// Reads of err, which only a flush or a clunk ends.
+    err_reads: Vec<Waiter>,
+}
+
 impl Net {
     pub(crate) fn new(host: Host) -> Self {
-        Self { host, table: Vec::new(), count: 0 }
+        Self { host, tables: Vec::new(), count: 0 }
     }
 
     /// Whether this worker holds no conversation.
@@ -61,77 +68,73 @@ impl Net {
     }
 
     /// Makes the conversation of a number that the registry has given to this worker.
-    pub(crate) fn create(&mut self, number: u32) {
-        self.put(Conversation::new(number));
+    pub(crate) fn create(&mut self, key: Key) {
+        if let Some(conversation) = conversation::make(key) {
+            self.put(key, conversation);
+        }
     }
 
     /// A Tread of data: it waits until its conversation is run.
-    pub(crate) fn read(&mut self, number: u32, waiter: Waiter, count: u32) -> Option<Outcome> {
-        let Some(conversation) = find(&mut self.table, number) else { return Some(GONE) };
-        let outcome = conversation.read(waiter, count);
-        if outcome.is_none() && conversation.has_input() {
-            queue(conversation, &mut self.host);
+    pub(crate) fn read(&mut self, key: Key, waiter: Waiter, count: u32) -> Option<Outcome> {
+        let Some(slot) = find(&mut self.tables, key) else { return Some(GONE) };
+        let outcome = slot.conversation.read(waiter, count);
+        if outcome.is_none() && slot.conversation.has_input() {
+            queue(key, slot, &mut self.host);
         }
         outcome
     }
 
     /// A Tread of err.
-    pub(crate) fn read_err(&mut self, number: u32, waiter: Waiter) -> Option<Outcome> {
-        let Some(conversation) = find(&mut self.table, number) else { return Some(GONE) };
-        conversation.read_err(waiter);
+    pub(crate) fn read_err(&mut self, key: Key, waiter: Waiter) -> Option<Outcome> {
+        let Some(slot) = find(&mut self.tables, key) else { return Some(GONE) };
+        slot.err_reads.push(waiter);
         None
     }
 
     /// A Twrite of data, whole.
-    pub(crate) fn write(&mut self, number: u32, waiter: Waiter, data: &[u8]) -> Option<Outcome> {
-        let Some(conversation) = find(&mut self.table, number) else { return Some(GONE) };
-        conversation.write(waiter, data, &mut self.host)
+    pub(crate) fn write(&mut self, key: Key, waiter: Waiter, data: &[u8]) -> Option<Outcome> {
+        let Some(slot) = find(&mut self.tables, key) else { return Some(GONE) };
+        slot.conversation.write(waiter, data, &mut self.host)
     }
 
-    /// A Twrite of data whose payload is to come by [`Self::feed`].
+    /// A Twrite of data of a stream whose payload is to come by [`Self::feed`].
     ///
     /// # Errors
     /// It is refused; the payload is still on its way.
     pub(crate) fn begin_write(
         &mut self,
-        number: u32,
+        key: Key,
         waiter: Waiter,
         count: usize,
     ) -> Result<(), Refusal> {
-        let conversation = find(&mut self.table, number).ok_or(Refusal::HUNGUP)?;
-        conversation.begin_write(waiter, count)
+        let slot = find(&mut self.tables, key).ok_or(Refusal::HUNGUP)?;
+        slot.conversation.begin_write(waiter, count)
     }
 
     /// The next bytes of a Twrite that was begun.
-    pub(crate) fn feed(&mut self, number: u32, waiter: &Waiter, bytes: &[u8]) {
-        match find(&mut self.table, number) {
-            Some(conversation) if conversation.holds_write(waiter) => {
-                conversation.feed(waiter, bytes, &mut self.host);
+    pub(crate) fn feed(&mut self, key: Key, waiter: &Waiter, bytes: &[u8]) {
+        match find(&mut self.tables, key) {
+            Some(slot) if slot.conversation.holds_write(waiter) => {
+                slot.conversation.feed(waiter, bytes, &mut self.host);
             }
             _ => self.host.feed_closing(waiter, bytes),
         }
     }
 
-    /// A Twrite of `count` bytes to ctl.
-    pub(crate) fn control(
-        &mut self,
-        number: u32,
-        waiter: Waiter,
-        command: Command,
-        count: u32,
-    ) -> Option<Outcome> {
-        let Some(conversation) = find(&mut self.table, number) else { return Some(GONE) };
-        conversation.control(waiter, command, count, &mut self.host)
+    /// A Twrite of ctl.
+    pub(crate) fn control(&mut self, key: Key, waiter: Waiter, line: &[u8]) -> Option<Outcome> {
+        let Some(slot) = find(&mut self.tables, key) else { return Some(GONE) };
+        slot.conversation.control(waiter, line, &mut self.host)
     }
 
     /// A Topen of listen.
-    pub(crate) fn listen(&mut self, number: u32, waiter: Waiter) -> Option<Outcome> {
-        let Some(conversation) = find(&mut self.table, number) else {
+    pub(crate) fn listen(&mut self, key: Key, waiter: Waiter) -> Option<Outcome> {
+        let Some(slot) = find(&mut self.tables, key) else {
             return Some(Outcome::Refused(Refusal::NOT_ANNOUNCED));
         };
-        match conversation.listen(waiter) {
+        match slot.conversation.listen(waiter) {
             Ok(()) => {
-                queue(conversation, &mut self.host);
+                queue(key, slot, &mut self.host);
                 None
             }
             Err(why) => Some(Outcome::Refused(why)),
@@ -139,35 +142,57 @@ impl Net {
     }
 
     /// The text of local, remote or status; that of an idle number if it is nobody's.
-    pub(crate) fn text(&mut self, number: u32, file: File) -> String {
-        match find(&mut self.table, number) {
-            Some(conversation) => conversation.text(file),
-            None => Conversation::new(number).text(file),
+    pub(crate) fn text(&mut self, key: Key, file: File) -> String {
+        if let Some(slot) = find(&mut self.tables, key) {
+            return slot.conversation.text(file);
+        }
+        conversation::make(key).map(|idle| idle.text(file)).unwrap_or_default()
+    }
+
+    /// The text of a protocol's stats.
+    pub(crate) fn stats(&self, branch: Branch) -> String {
+        let stack = self.host.shared.stack(branch.stack);
+        let limit = stack.registry(branch.protocol).map_or(0, Registry::limit);
+        match branch.protocol {
+            Protocol::Tcp => tcp::status::stats(limit, &stack.sockets.proc("snmp")),
+            Protocol::Ipifc => String::new(),
         }
     }
 
     /// Takes `waiter`'s request back: what is left to say of it, or nothing when what came of it
     /// is on its way already.
-    pub(crate) fn withdraw(&mut self, number: u32, waiter: &Waiter) -> Option<Outcome> {
-        let conversation = find(&mut self.table, number);
-        let outcome = conversation.and_then(|found| found.withdraw(waiter, &mut self.host));
-        outcome.or_else(|| self.host.withdraw_closing(waiter))
+    pub(crate) fn withdraw(&mut self, key: Key, waiter: &Waiter) -> Option<Outcome> {
+        if let Some(slot) = find(&mut self.tables, key) {
+            let reads = slot.err_reads.len();
+            slot.err_reads.retain(|parked| parked != waiter);
+            if slot.err_reads.len() != reads {
+                return Some(Outcome::Withdrawn);
+            }
+            let outcome = slot.conversation.withdraw(waiter, &mut self.host);
+            if outcome.is_some() {
+                return outcome;
+            }
+        }
+        self.host.withdraw_closing(waiter)
     }
 
     /// Ends a conversation whose number the registry has taken back.
-    pub(crate) fn release(&mut self, number: u32) {
-        if let Some(conversation) = self.take(number) {
-            conversation.release(&mut self.host);
+    pub(crate) fn release(&mut self, key: Key) {
+        let Some(slot) = self.take(key) else { return };
+        for waiter in slot.err_reads {
+            self.host.finish(waiter, Outcome::Refused(Refusal::INTERRUPTED));
         }
+        slot.conversation.release(&mut self.host);
     }
 
-    /// A clunk of an opened ctl, data or err of `number`, whoever's it is.
-    pub(crate) fn close(&mut self, number: u32) {
-        match self.host.shared.registry.close(number) {
-            Some(worker) if worker == self.host.worker => self.release(number),
+    /// A clunk of an opened ctl, data or err, whoever's the conversation is.
+    pub(crate) fn close(&mut self, key: Key) {
+        let registry = self.host.shared.registry(key.branch);
+        match registry.and_then(|registry| registry.close(key.number)) {
+            Some(worker) if worker == self.host.worker => self.release(key),
             Some(worker) => {
                 let waiter = Waiter::NOBODY;
-                let mail = Mail::Operation { waiter, number, operation: Operation::Release };
+                let mail = Mail::Operation { waiter, key, operation: Operation::Release };
                 self.host.shared.mail(worker, mail);
             }
             None => {}
@@ -178,127 +203,134 @@ impl Net {
     pub(crate) fn drop_outcome(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Payload(payload) => self.host.pool.give(payload),
-            Outcome::Called { number, .. } => self.close(number),
+            Outcome::Called { key, .. } => self.close(key),
             _ => {}
         }
     }
 
     /// Drops a conversation that panicked. Its number stays taken until its fids are clunked.
-    pub(crate) fn discard(&mut self, number: u32) {
-        self.take(number);
+    pub(crate) fn discard(&mut self, key: Key) {
+        self.take(key);
     }
 
     /// What the session of another worker asks; what came of it, or nothing if it waits.
     pub(crate) fn perform(
         &mut self,
-        number: u32,
+        key: Key,
         waiter: Waiter,
         operation: Operation,
     ) -> Option<Outcome> {
         match operation {
-            Operation::Read { count } => self.read(number, waiter, count),
-            Operation::ReadErr => self.read_err(number, waiter),
-            Operation::Write { data } => self.write(number, waiter, &data),
-            Operation::Control { command, count } => self.control(number, waiter, command, count),
-            Operation::Listen => self.listen(number, waiter),
+            Operation::Read { count } => self.read(key, waiter, count),
+            Operation::ReadErr => self.read_err(key, waiter),
+            Operation::Write { data } => self.write(key, waiter, &data),
+            Operation::Control { line } => self.control(key, waiter, &line),
+            Operation::Listen => self.listen(key, waiter),
             Operation::Text { file, offset, count } => {
-                let text = self.text(number, file);
+                let text = self.text(key, file);
                 Some(Outcome::Bytes(slice(text.as_bytes(), offset, count).to_vec()))
             }
-            Operation::Withdraw => self.withdraw(number, &waiter),
+            Operation::Withdraw => self.withdraw(key, &waiter),
             Operation::Release => {
-                self.release(number);
+                self.release(key);
                 None
             }
         }
     }
 
     /// What the loop has seen at a conversation's socket.
-    pub(crate) fn note(&mut self, number: u32, event: Event) {
-        if let Some(conversation) = find(&mut self.table, number) {
-            conversation.note(event);
-            queue(conversation, &mut self.host);
+    pub(crate) fn note(&mut self, key: Key, event: Event) {
+        if let Some(slot) = find(&mut self.tables, key) {
+            slot.conversation.note(event);
+            queue(key, slot, &mut self.host);
         }
     }
 
     /// Runs a conversation of the ready queue.
-    pub(crate) fn serve(&mut self, number: u32) {
-        let Some(conversation) = find(&mut self.table, number) else { return };
-        conversation.queued = false;
-        if conversation.serve(&mut self.host) == More::Again {
-            queue(conversation, &mut self.host);
+    pub(crate) fn serve(&mut self, key: Key) {
+        let Some(slot) = find(&mut self.tables, key) else { return };
+        slot.queued = false;
+        if slot.conversation.serve(&mut self.host) == More::Again {
+            queue(key, slot, &mut self.host);
         }
-        self.take_calls(number);
+        self.take_calls(key);
     }
 
     /// Takes calls of an announced conversation for the listens that wait.
-    fn take_calls(&mut self, number: u32) {
-        while let Some(conversation) = find(&mut self.table, number)
-            && conversation.calls.wanted()
+    fn take_calls(&mut self, key: Key) {
+        while let Some(slot) = find(&mut self.tables, key)
+            && let Some((waiter, call)) = slot.conversation.take_call(&mut self.host)
         {
-            let Some(listener) = conversation.socket.as_ref() else { return };
-            let accepted = tcp::accept(listener.as_fd());
-            if let Err(Errno::AGAIN) = accepted {
-                return conversation.calls.note_empty();
-            }
-            let Some(waiter) = conversation.calls.next() else { return };
-            let outcome = match accepted.map_err(refusal).and_then(|call| self.admit(number, call))
-            {
-                Ok(called) => Outcome::Called { number: called, worker: self.host.worker },
+            let outcome = match call.and_then(|call| self.admit(key, call)) {
+                Ok(called) => Outcome::Called { key: called, worker: self.host.worker },
                 Err(why) => Outcome::Refused(why),
             };
             self.host.finish(waiter, outcome);
         }
     }
 
-    /// Makes a conversation of a call to `announced`; its number.
-    fn admit(&mut self, announced: u32, call: std::os::fd::OwnedFd) -> Result<u32, Refusal> {
+    /// Gives a call to `announced` a number; it is the announced one's owner's.
+    fn admit(&mut self, announced: Key, mut call: Call) -> Result<Key, Refusal> {
         let shared = &self.host.shared;
-        let owner = shared.registry.owner(announced).ok_or(Refusal::LISTEN_HUNGUP)?;
-        let number = shared.registry.allocate(&owner, self.host.worker).inspect_err(|_| {
-            tcp::reset_on_close(call.as_fd());
-        })?;
-        if let Err(error) = self.host.watch(call.as_fd(), Source::Conversation(number)) {
-            shared.registry.close(number);
-            return Err(refusal(error));
+        let registry = shared.registry(announced.branch).ok_or(Refusal::LISTEN_HUNGUP)?;
+        let owner = registry.owner(announced.number).ok_or(Refusal::LISTEN_HUNGUP)?;
+        let number = registry.allocate(&owner, self.host.worker);
+        let number = number.inspect_err(|_| call.turn_away())?;
+        let key = announced.branch.key(number);
+        if let Err(why) = call.begin(key, &mut self.host) {
+            self.close(key);
+            return Err(why);
         }
-        shared.stats.calls.add(1);
-        let conversation = Conversation::called(number, call);
-        if let Some(remote) = conversation.remote {
-            self.host.record(number, Note::Call(remote));
-        }
-        self.put(conversation);
-        Ok(number)
+        self.host.shared.stats.calls.add(1);
+        self.put(key, call);
+        Ok(key)
     }
 
-    fn put(&mut self, conversation: Conversation) {
-        let index = conversation.number as usize;
-        if self.table.len() <= index {
-            self.table.resize_with(index + 1, || None);
-        }
-        if let Some(slot) = self.table.get_mut(index) {
-            *slot = Some(Box::new(conversation));
+    fn put(&mut self, key: Key, conversation: Box<dyn Conversation>) {
+        let (stack, protocol, number) = place(key);
+        let stack = at(&mut self.tables, stack, Vec::new);
+        let table = stack.and_then(|protocols| at(protocols, protocol, Vec::new));
+        if let Some(slot) = table.and_then(|table| at(table, number, || None)) {
+            *slot = Some(Slot { conversation, queued: false, err_reads: Vec::new() });
             self.count += 1;
             self.host.shared.stats.conversations.add(1);
         }
     }
 
-    fn take(&mut self, number: u32) -> Option<Box<Conversation>> {
-        let conversation = self.table.get_mut(number as usize)?.take()?;
+    fn take(&mut self, key: Key) -> Option<Slot> {
+        let slot = row(&mut self.tables, key)?.take()?;
         self.count -= 1;
         self.host.shared.stats.conversations.sub(1);
-        Some(conversation)
+        Some(slot)
     }
 }
 
-fn find(table: &mut [Option<Box<Conversation>>], number: u32) -> Option<&mut Conversation> {
-    table.get_mut(number as usize)?.as_deref_mut()
+fn place(key: Key) -> (usize, usize, usize) {
+    let protocol = key.branch.protocol.number();
+    (key.branch.stack.0.into(), usize::from(protocol), key.number as usize)
 }
 
-fn queue(conversation: &mut Conversation, host: &mut Host) {
-    if !conversation.queued {
-        conversation.queued = true;
-        host.ready.push_back(Work::Conversation(conversation.number));
+/// Element `index` of a vector, which grows to have one.
+fn at<T>(vector: &mut Vec<T>, index: usize, make: impl FnMut() -> T) -> Option<&mut T> {
+    if vector.len() <= index {
+        vector.resize_with(index + 1, make);
+    }
+    vector.get_mut(index)
+}
+
+fn row(tables: &mut [Vec<Table>], key: Key) -> Option<&mut Option<Slot>> {
+    let (stack, protocol, number) = place(key);
+    tables.get_mut(stack)?.get_mut(protocol)?.get_mut(number)
+}
+
+fn find(tables: &mut [Vec<Table>], key: Key) -> Option<&mut Slot> {
+    row(tables, key)?.as_mut()
+}
+
+fn queue(key: Key, slot: &mut Slot, host: &mut Host) {
+    if !slot.queued {
+        slot.queued = true;
+        host.ready.push_back(Work::Conversation(key));
     }
 }
 

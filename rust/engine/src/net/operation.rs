@@ -6,9 +6,8 @@
 
 use netrelay_proto::error::Refusal;
 
-use super::ctl::Command;
 use crate::buffers::Payload;
-use crate::tree::qid::File;
+use crate::tree::qid::{File, Key};
 
 /// A request of a session to a conversation. The permission to make it has been checked.
 #[derive(Debug)]
@@ -19,8 +18,8 @@ pub(crate) enum Operation {
     ReadErr,
     /// A Twrite of data.
     Write { data: Vec<u8> },
-    /// A Twrite of ctl of `count` bytes.
-    Control { command: Command, count: u32 },
+    /// A Twrite of ctl.
+    Control { line: Vec<u8> },
     /// A Topen of listen.
     Listen,
     /// A Tread of local, remote or status.
@@ -41,7 +40,7 @@ pub(crate) enum Outcome {
     /// The count of an Rwrite.
     Wrote(u32),
     /// A call: the new conversation, whose ctl the fid becomes, and its worker.
-    Called { number: u32, worker: u16 },
+    Called { key: Key, worker: u16 },
     /// The request was withdrawn and left nothing behind.
     Withdrawn,
     /// It is refused.

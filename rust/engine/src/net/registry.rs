@@ -1,4 +1,4 @@
-//! Who has which conversation: the one table that all workers share.
+//! Who has which conversation of one protocol of one stack: a table that all workers share.
 //!
 //! A mutex guards it, taken at a clone, at opens and clunks of ctl, data and err, and for stats and
 //! listings; never while bytes move. Numbers are the lowest free ones, so that both cores give the
@@ -14,19 +14,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use netrelay_proto::error::Refusal;
 
 use crate::tree::access::permits;
-use crate::tree::ndb::Ndb;
-use crate::tree::qid::{MAX_CONVERSATIONS, Protocol};
+use crate::tree::qid::MAX_CONVERSATIONS;
 use crate::tree::wstat::Change;
-use crate::tree::{FIRST_MODE, Facts, Standing};
+use crate::tree::{FIRST_MODE, Standing};
 
-/// The conversations of tcp, and what else the tree must be told.
+/// The numbers of one protocol of one stack.
 #[derive(Debug)]
 pub(crate) struct Registry {
-    host_owner: String,
-    started: u32,
+    host_owner: Box<str>,
     limit: u32,
     table: Mutex<Table>,
-    ndb: Mutex<Ndb>,
 }
 
 /// How an open of ctl, data or err found its conversation.
@@ -40,14 +37,9 @@ pub(crate) enum Opened {
 
 impl Registry {
     /// No conversation yet, and never more than `limit` (or what the qid has room for).
-    pub(crate) fn new(host_owner: &str, started: u32, ndb: &[u8], limit: u32) -> Self {
-        Self {
-            host_owner: host_owner.into(),
-            started,
-            limit: limit.min(MAX_CONVERSATIONS),
-            table: Mutex::default(),
-            ndb: Mutex::new(Ndb::new(ndb)),
-        }
+    pub(crate) fn new(host_owner: &str, limit: u32) -> Self {
+        let limit = limit.min(MAX_CONVERSATIONS);
+        Self { host_owner: host_owner.into(), limit, table: Mutex::default() }
     }
 
     /// Takes the lowest free number for a clone by `owner`, or a call to a conversation of theirs,
@@ -134,41 +126,19 @@ impl Registry {
         self.limit
     }
 
-    /// The text of `/net/ndb`, locked for as long as the guard lives.
-    pub(crate) fn ndb_text(&self) -> MutexGuard<'_, Ndb> {
-        // Its changes are single calls on a vector, so a panic leaves nothing half done.
-        self.ndb.lock().unwrap_or_else(PoisonError::into_inner)
+    /// How many numbers were ever used.
+    pub(crate) fn count(&self) -> u32 {
+        self.table().count()
+    }
+
+    /// Whose `number` is.
+    pub(crate) fn standing(&self, number: u32) -> Standing {
+        self.table().standing(number).unwrap_or_else(Standing::idle)
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
         // No call in a locked section panics but for want of memory, which aborts.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Facts for Registry {
-    fn conversations(&self, protocol: Protocol) -> u32 {
-        match protocol {
-            Protocol::Tcp => self.table().count(),
-        }
-    }
-
-    fn standing(&self, protocol: Protocol, number: u32) -> Standing {
-        match protocol {
-            Protocol::Tcp => self.table().standing(number).unwrap_or_else(Standing::idle),
-        }
-    }
-
-    fn ndb(&self) -> (u64, u32) {
-        self.ndb_text().facts()
-    }
-
-    fn host_owner(&self) -> &str {
-        &self.host_owner
-    }
-
-    fn started(&self) -> u32 {
-        self.started
     }
 }
 
@@ -235,10 +205,8 @@ mod tests {
     use super::*;
     use netrelay_proto::ids::mode::{ORDWR, OREAD};
 
-    const TCP: Protocol = Protocol::Tcp;
-
     fn registry(limit: u32) -> Registry {
-        Registry::new("gate", 1000, b"ip=1", limit)
+        Registry::new("gate", limit)
     }
 
     #[test]
@@ -258,11 +226,11 @@ mod tests {
     #[test]
     fn a_number_once_used_stays_in_the_listing() {
         let registry = registry(8);
-        assert_eq!(registry.conversations(TCP), 0);
+        assert_eq!(registry.count(), 0);
         registry.allocate("glenda", 0).unwrap();
         registry.close(0);
-        assert_eq!(registry.conversations(TCP), 1);
-        assert_eq!(registry.standing(TCP, 0), Standing::idle());
+        assert_eq!(registry.count(), 1);
+        assert_eq!(registry.standing(0), Standing::idle());
         assert_eq!((registry.worker(0), registry.owner(0)), (None, None));
     }
 
@@ -285,7 +253,7 @@ mod tests {
         registry.close(0);
         assert_eq!(registry.open(0, ORDWR, "rob", 1), Ok(Opened::Claimed));
         let standing = Standing { owner: "rob".into(), mode: 0o660, busy: true };
-        assert_eq!(registry.standing(TCP, 0), standing);
+        assert_eq!(registry.standing(0), standing);
         assert_eq!((registry.worker(0), registry.owner(0)), (Some(1), Some("rob".into())));
         assert_eq!(registry.allocate("glenda", 0), Ok(1));
     }
@@ -310,20 +278,12 @@ mod tests {
         registry.allocate("glenda", 0).unwrap();
         registry.close(0);
         registry.change(0, Change { mode: Some(0o666), owner: Some("rob") });
-        assert_eq!(registry.standing(TCP, 0), Standing::idle());
+        assert_eq!(registry.standing(0), Standing::idle());
     }
 
     #[test]
     fn the_qid_bounds_the_limit() {
         assert_eq!(registry(u32::MAX).limit(), 1 << 20);
         assert_eq!(registry(0).allocate("glenda", 0), Err(Refusal::NO_FREE_DEVICES));
-    }
-
-    #[test]
-    fn facts_beside_conversations_are_the_configs() {
-        let registry = registry(8);
-        assert_eq!((registry.host_owner(), registry.started()), ("gate", 1000));
-        registry.ndb_text().write(0, b"sys=g").unwrap();
-        assert_eq!(registry.ndb(), (5, 1));
     }
 }

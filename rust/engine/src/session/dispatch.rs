@@ -16,7 +16,7 @@ use crate::net::Net;
 use crate::tree::qid::Node;
 use crate::tree::stat::Description;
 use crate::tree::wstat::{self, Change};
-use crate::tree::{access, walk};
+use crate::tree::{Facts, access, walk};
 
 impl Session {
     /// Answers a request, or has it wait.
@@ -29,8 +29,7 @@ impl Session {
             }
             Message::Twrite(asked) => self.write(tag, &view, asked.offset, asked.data, net),
             Message::Twalk(asked) => {
-                let registry = &net.host.shared.registry;
-                match walk::walk(view.root, view.walked, &asked.wname, registry) {
+                match walk::walk(view.root, view.walked, &asked.wname, &*net.host.shared) {
                     Ok(wqid) => self.reply(tag, &Message::Rwalk(Rwalk { wqid }), net),
                     Err(why) => self.refuse(tag, &why, net),
                 }
@@ -59,14 +58,14 @@ impl Session {
                 }
             }
             Message::Twstat(asked) => {
-                let changed = self.change(&view, net, |node, user, registry| {
-                    wstat::wstat(node, &asked.stat, user, registry)
+                let changed = self.change(&view, net, |node, user, facts| {
+                    wstat::wstat(node, &asked.stat, user, facts)
                 });
                 self.changed(tag, changed, &Message::Rwstat(Rwstat {}), net);
             }
             Message::Tsetattr(asked) => {
-                let changed = self.change(&view, net, |node, user, registry| {
-                    wstat::setattr(node, &asked, user, registry)
+                let changed = self.change(&view, net, |node, user, facts| {
+                    wstat::setattr(node, &asked, user, facts)
                 });
                 self.changed(tag, changed, &Message::Rsetattr(Rsetattr {}), net);
             }
@@ -94,7 +93,7 @@ impl Session {
             return self.refuse(tag, &Refusal::NO_AUTHENTICATION, net);
         };
         let shared = &net.host.shared;
-        match walk::attach(asked.aname, shared.root, &shared.registry) {
+        match walk::attach(asked.aname, shared.root, &**shared) {
             Ok(qid) => {
                 self.attached = true;
                 self.reply(tag, &Message::Rattach(Rattach { qid }), net);
@@ -106,7 +105,7 @@ impl Session {
     /// Describes what a fid stands for: what it was opened as, if it is open.
     fn describe(&mut self, tag: Tag, view: &FidView, net: &mut Net) -> Option<Description> {
         let node = Node::of(place(view));
-        let description = node.map(|node| Description::of(node, &net.host.shared.registry));
+        let description = node.map(|node| Description::of(node, &*net.host.shared));
         if description.is_none() {
             self.refuse(tag, &Refusal::FILE_DOES_NOT_EXIST, net);
         }
@@ -118,13 +117,15 @@ impl Session {
         &self,
         view: &FidView,
         net: &Net,
-        decide: impl FnOnce(Node, &str, &crate::net::registry::Registry) -> Result<Change<'a>, Refusal>,
+        decide: impl FnOnce(Node, &str, &dyn Facts) -> Result<Change<'a>, Refusal>,
     ) -> Result<(), Refusal> {
-        let registry = &net.host.shared.registry;
+        let shared = &*net.host.shared;
         let node = Node::of(place(view)).ok_or(Refusal::FILE_DOES_NOT_EXIST)?;
-        let change = decide(node, self.server.uname(view.attach), registry)?;
-        if let Node::File(_, number, _) = node {
-            registry.change(number, change);
+        let change = decide(node, self.server.uname(view.attach), shared)?;
+        if let Node::File(key, _) = node
+            && let Some(registry) = shared.registry(key.branch)
+        {
+            registry.change(key.number, change);
         }
         Ok(())
     }

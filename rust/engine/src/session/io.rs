@@ -4,8 +4,6 @@
 //! the worker's loop, where each has its share. A conversation of another worker is asked by mail
 //! for everything. Small files are read from a text made for the purpose, at the offset asked for.
 
-use std::fs;
-
 use netrelay_proto::error::Refusal;
 use netrelay_proto::ids::{Qid, Tag};
 use netrelay_proto::message::{Message, Rread, Rreaddir, Rwrite};
@@ -13,14 +11,13 @@ use netrelay_proto::server::FidView;
 
 use super::Session;
 use super::opened::Opened;
-use super::parked::{At, Parked, Place};
+use super::parked::{At, Place};
 use crate::mailbox::{Mail, Waiter};
 use crate::net::Net;
-use crate::net::ctl::Command;
 use crate::net::operation::{Operation, Outcome};
-use crate::net::status;
-use crate::tree::qid::{File, Node};
+use crate::tree::qid::{Common, File, Key, Node};
 use crate::tree::slice;
+use crate::upcall::Question;
 
 impl Session {
     /// A Tread of at most `count` bytes at `offset`.
@@ -29,10 +26,10 @@ impl Session {
         let node = view.open.and_then(|(qid, _)| Node::of(qid.path));
         match (node, self.files.get_mut(&view.fid)) {
             (_, Some(Opened::Conversation(held))) => {
-                let place = At { number: held.number, worker: held.worker };
+                let place = At { key: held.key, worker: held.worker };
                 match held.file {
                     File::Ctl => {
-                        let number = held.number.to_string();
+                        let number = held.key.number.to_string();
                         self.reply_text(tag, number.as_bytes(), at, net);
                     }
                     File::Data => {
@@ -43,15 +40,18 @@ impl Session {
                         self.operate(waiter, Place::Read(place), Operation::Read { count }, net);
                     }
                     _ => {
+                        if let Err(why) = self.admit_wait(view.fid, net) {
+                            return self.refuse(tag, &why, net);
+                        }
                         let waiter = self.waiter(tag, view.fid, net);
                         self.operate(waiter, Place::Other(place), Operation::ReadErr, net);
                     }
                 }
             }
             (Some(node), Some(Opened::Directory(listing))) => {
-                let registry = &net.host.shared.registry;
                 let mut data = net.host.pool.text();
-                match listing.read(node, at, self.server.dialect(), registry, &mut data) {
+                let facts = &*net.host.shared;
+                match listing.read(node, at, self.server.dialect(), facts, &mut data) {
                     Ok(()) => self.reply(tag, &Message::Rread(Rread { data: &data }), net),
                     Err(why) => self.refuse(tag, &why, net),
                 }
@@ -61,23 +61,27 @@ impl Session {
                 let data = query.read(offset, count).to_vec();
                 self.reply(tag, &Message::Rread(Rread { data: &data }), net);
             }
-            (_, Some(Opened::Log(_))) => {
+            (Some(node), Some(Opened::Host(_))) => {
+                self.read_host((tag, view.fid), node, at, net);
+            }
+            (_, Some(Opened::Log(..))) => {
+                if let Err(why) = self.admit_wait(view.fid, net) {
+                    return self.refuse(tag, &why, net);
+                }
                 let waiter = self.waiter(tag, view.fid, net);
                 self.park(waiter, Place::Log { count }, net);
                 self.serve_log(net);
             }
-            (Some(Node::Ndb), None) => {
-                let data = net.host.shared.registry.ndb_text().read(offset, count).to_vec();
+            (Some(Node::Common(stack, Common::Ndb)), None) => {
+                let data = net.host.shared.stack(stack).ndb().read(offset, count).to_vec();
                 self.reply(tag, &Message::Rread(Rread { data: &data }), net);
             }
-            (Some(Node::Stats(_)), None) => {
-                // A host without it has nothing to tell, and the counts are 0.
-                let snmp = fs::read_to_string("/proc/net/snmp").unwrap_or_default();
-                let text = status::stats(net.host.shared.registry.limit(), &snmp);
+            (Some(Node::Stats(branch)), None) => {
+                let text = net.stats(branch);
                 self.reply_text(tag, text.as_bytes(), at, net);
             }
-            (Some(Node::File(_, number, file)), None) => {
-                self.read_text(tag, view, (number, file), at, net);
+            (Some(Node::File(key, file)), None) => {
+                self.read_text(tag, view, (key, file), at, net);
             }
             _ => self.refuse(tag, &Refusal::PERMISSION_DENIED, net),
         }
@@ -92,7 +96,7 @@ impl Session {
         };
         let mut data = net.host.pool.text();
         let root: Qid = view.root;
-        listing.read_entries((root, node), at, &net.host.shared.registry, &mut data);
+        listing.read_entries((root, node), at, &*net.host.shared, &mut data);
         self.reply(tag, &Message::Rreaddir(Rreaddir { data: &data }), net);
         net.host.pool.give_text(data);
     }
@@ -109,7 +113,7 @@ impl Session {
         let node = view.open.and_then(|(qid, _)| Node::of(qid.path));
         match (node, self.files.get_mut(&view.fid)) {
             (_, Some(Opened::Conversation(held))) => {
-                let place = At { number: held.number, worker: held.worker };
+                let place = At { key: held.key, worker: held.worker };
                 match held.file {
                     File::Data => self.write_data(tag, view, place, data, net),
                     File::Ctl => self.write_ctl(tag, view, place, data, net),
@@ -118,17 +122,22 @@ impl Session {
             }
             (_, Some(Opened::Query(query))) => match query.admit(offset, data.len()) {
                 Ok(()) => {
+                    let question = query.ask(data);
                     let waiter = self.waiter(tag, view.fid, net);
-                    self.ask_python(waiter, data, net);
+                    // A query is at most 1023 bytes.
+                    let count = u32::try_from(data.len()).unwrap_or(u32::MAX);
+                    self.park(waiter, Place::Upcall { id: None, count }, net);
+                    self.ask_python(waiter, question, net);
                 }
                 Err(why) => self.refuse(tag, &why, net),
             },
-            (Some(Node::Log), _) => {
-                let written = net.host.shared.log.control(data);
+            (_, Some(Opened::Host(_))) => self.write_host(tag, view.fid, data, net),
+            (Some(Node::Common(stack, Common::Log)), _) => {
+                let written = net.host.shared.stack(stack).log.control(data);
                 self.reply_written(tag, written, data.len(), net);
             }
-            (Some(Node::Ndb), _) => {
-                let written = net.host.shared.registry.ndb_text().write(offset, data);
+            (Some(Node::Common(stack, Common::Ndb)), _) => {
+                let written = net.host.shared.stack(stack).ndb().write(offset, data);
                 self.reply_written(tag, written, data.len(), net);
             }
             // A write to clone's or listen's fid is one to the ctl they became; the rest can't be
@@ -137,37 +146,25 @@ impl Session {
         }
     }
 
-    /// Asks Python what a query translates to. Without room for the question the session is not
-    /// read from until there is.
-    pub(super) fn ask_python(&mut self, waiter: Waiter, query: &[u8], net: &mut Net) {
-        let Some(Opened::Query(file)) = self.files.get_mut(&waiter.fid) else { return };
-        file.replies.clear();
-        file.running = true;
+    /// Asks Python. Without room for the question the session is not read from until there is.
+    pub(super) fn ask_python(&mut self, waiter: Waiter, question: Question, net: &mut Net) {
         let shared = &net.host.shared;
-        // A query is at most 1023 bytes.
-        let count = u32::try_from(query.len()).unwrap_or(u32::MAX);
-        if let Some(id) = shared.upcalls.ask(waiter, file.kind, &file.user, query) {
+        if let Some(id) = shared.upcalls.ask(waiter, &question) {
             shared.stats.interpreter_entries.add(1);
-            self.park(waiter, Place::Upcall { id, count }, net);
+            self.note_question(&waiter, id);
         } else {
-            self.park(waiter, Place::Room, net);
-            self.held_query = Some((waiter, query.to_vec()));
+            self.held_question = Some((waiter, question));
         }
     }
 
     /// Gives waiting reads of log what there is, in order.
     pub(crate) fn serve_log(&mut self, net: &mut Net) {
-        let mut waiting: Vec<(Tag, Parked)> = Vec::new();
-        for (tag, parked) in &self.parked {
-            if matches!(parked.place, Place::Log { .. }) {
-                waiting.push((*tag, *parked));
-            }
-        }
-        waiting.sort_unstable_by_key(|(_, parked)| parked.serial);
-        for (tag, parked) in waiting {
+        for (tag, parked) in self.waiting(|parked| matches!(parked.place, Place::Log { .. })) {
             let Place::Log { count } = parked.place else { continue };
-            let Some(Opened::Log(reader)) = self.files.get_mut(&parked.fid) else { continue };
-            let lines = net.host.shared.log.read(reader, count);
+            let Some(Opened::Log(stack, reader)) = self.files.get_mut(&parked.fid) else {
+                continue;
+            };
+            let lines = net.host.shared.stack(*stack).log.read(reader, count);
             if !lines.is_empty() || count == 0 {
                 let waiter = self.waiter_of(tag, &parked, net);
                 self.deliver(waiter, Outcome::Bytes(lines), net);
@@ -185,7 +182,7 @@ impl Session {
             let operation = Operation::Write { data: data.to_vec() };
             return self.operate(waiter, place, operation, net);
         }
-        match net.write(at.number, waiter, data) {
+        match net.write(at.key, waiter, data) {
             Some(Outcome::Wrote(count)) => {
                 let before = self.replies.len();
                 self.reply(tag, &Message::Rwrite(Rwrite { count }), net);
@@ -197,35 +194,29 @@ impl Session {
     }
 
     fn write_ctl(&mut self, tag: Tag, view: &FidView, at: At, data: &[u8], net: &mut Net) {
-        // An msize bounds the length.
-        let count = u32::try_from(data.len()).unwrap_or(u32::MAX);
-        match Command::parse(data) {
-            Ok(command) => {
-                let waiter = self.waiter(tag, view.fid, net);
-                let operation = Operation::Control { command, count };
-                self.operate(waiter, Place::Other(at), operation, net);
-            }
-            Err(why) => self.refuse(tag, &why, net),
-        }
+        let waiter = self.waiter(tag, view.fid, net);
+        let operation = Operation::Control { line: data.to_vec() };
+        self.operate(waiter, Place::Other(at), operation, net);
     }
 
     fn read_text(
         &mut self,
         tag: Tag,
         view: &FidView,
-        (number, file): (u32, File),
+        (key, file): (Key, File),
         (offset, count): (u64, u32),
         net: &mut Net,
     ) {
         let here = net.host.worker;
-        let worker = net.host.shared.registry.worker(number).unwrap_or(here);
+        let registry = net.host.shared.registry(key.branch);
+        let worker = registry.and_then(|registry| registry.worker(key.number)).unwrap_or(here);
         if worker == here {
-            let text = net.text(number, file);
+            let text = net.text(key, file);
             return self.reply_text(tag, text.as_bytes(), (offset, count), net);
         }
         let waiter = self.waiter(tag, view.fid, net);
         let operation = Operation::Text { file, offset, count };
-        self.operate(waiter, Place::Other(At { number, worker }), operation, net);
+        self.operate(waiter, Place::Other(At { key, worker }), operation, net);
     }
 
     /// Asks a conversation, here or by mail, and enters the request as waiting if it does.
@@ -234,11 +225,11 @@ impl Session {
         // Entered first: what comes of it may come while it is carried out.
         self.park(waiter, place, net);
         if at.worker == net.host.worker {
-            if let Some(outcome) = net.perform(at.number, waiter, operation) {
+            if let Some(outcome) = net.perform(at.key, waiter, operation) {
                 self.deliver(waiter, outcome, net);
             }
         } else {
-            let mail = Mail::Operation { waiter, number: at.number, operation };
+            let mail = Mail::Operation { waiter, key: at.key, operation };
             net.host.shared.mail(at.worker, mail);
         }
     }

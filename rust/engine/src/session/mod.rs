@@ -12,6 +12,7 @@
 
 mod brief;
 mod dispatch;
+mod hostfile;
 mod io;
 mod open;
 mod opened;
@@ -39,8 +40,8 @@ use self::replies::Replies;
 use crate::mailbox::{SessionKey, Waiter};
 use crate::net::operation::Outcome;
 use crate::net::{Event, Net};
-use crate::tree::qid::{File, Node, Protocol};
-use crate::upcall::Verdict;
+use crate::tree::qid::{File, Key, Node};
+use crate::upcall::{Question, Verdict};
 
 /// Bytes of replies that are sent before the turn is over, while they are still in the cache.
 const SEND_AT: usize = 256 << 10;
@@ -72,8 +73,8 @@ pub(crate) struct Session {
     parked: HashMap<Tag, Parked>,
     /// Bytes of waiting Twrites.
     parked_bytes: usize,
-    /// A query that found no room, with its waiter.
-    held_query: Option<(Waiter, Vec<u8>)>,
+    /// A question that found no room, with its waiter.
+    held_question: Option<(Waiter, Question)>,
     next_serial: u32,
     /// Fids that the gateway's counter knows of.
     fids: usize,
@@ -112,7 +113,7 @@ impl Session {
             files: HashMap::new(),
             parked: HashMap::new(),
             parked_bytes: 0,
-            held_query: None,
+            held_question: None,
             next_serial: 0,
             fids: 0,
             attached: false,
@@ -164,23 +165,33 @@ impl Session {
         }
     }
 
-    /// Python's answer to a query.
+    /// Python's answer to a question.
     pub(crate) fn decide(&mut self, waiter: &Waiter, verdict: Verdict, net: &mut Net) {
+        if waiter.tag == Tag::NOTAG {
+            return self.host_text(waiter, verdict, net);
+        }
         let Some(Parked { place: Place::Upcall { count, .. }, fid, .. }) = self.unpark(waiter, net)
         else {
             return;
         };
-        let Some(Opened::Query(query)) = self.files.get_mut(&fid) else {
-            return self.refuse(waiter.tag, &Refusal::INTERRUPTED, net);
+        let query = match self.files.get_mut(&fid) {
+            Some(Opened::Query(query)) => Some(query),
+            _ => None,
         };
-        query.running = false;
-        match verdict {
-            Verdict::Replies(replies) => {
-                query.replies = replies;
+        match (verdict, query) {
+            (Verdict::Replies(replies), query) => {
+                if let Some(query) = query {
+                    query.running = false;
+                    query.replies = replies;
+                }
                 self.reply(waiter.tag, &Message::Rwrite(Rwrite { count }), net);
             }
-            Verdict::Refused { text, errno } => {
-                let prefix = query.kind.prefix();
+            (Verdict::Refused { text, errno }, None) => {
+                self.refuse(waiter.tag, &Refusal::new(text, errno), net);
+            }
+            (Verdict::Refused { text, errno }, Some(query)) => {
+                query.running = false;
+                let prefix = query.prefix();
                 let prefixed = text.starts_with(prefix);
                 let text = if prefixed { text } else { format!("{prefix}{text}") };
                 self.refuse(waiter.tag, &Refusal::new(text, errno), net);
@@ -258,16 +269,16 @@ impl Session {
 
     /// A file is clunked.
     fn close(&mut self, opened: &Opened, net: &mut Net) {
-        if let Opened::Conversation(Held { number, .. }) = opened {
+        if let Opened::Conversation(Held { key, .. }) = opened {
             self.conversations -= 1;
-            net.close(*number);
+            net.close(*key);
         }
     }
 
     /// The file of a fid keeps a conversation alive from now on.
-    fn hold(&mut self, fid: Fid, number: u32, worker: u16, file: File) {
+    fn hold(&mut self, fid: Fid, key: Key, worker: u16, file: File) {
         self.conversations += 1;
-        self.files.insert(fid, Opened::Conversation(Held::new(number, worker, file)));
+        self.files.insert(fid, Opened::Conversation(Held::new(key, worker, file)));
     }
 
     /// Answers a request that waited.
@@ -291,10 +302,9 @@ impl Session {
             }
             Outcome::Bytes(data) => self.reply(tag, &Message::Rread(Rread { data: &data }), net),
             Outcome::Wrote(count) => self.reply(tag, &Message::Rwrite(Rwrite { count }), net),
-            Outcome::Called { number, worker } => {
-                let qid =
-                    Node::File(Protocol::Tcp, number, File::Ctl).qid(&net.host.shared.registry);
-                self.hold(parked.fid, number, worker, File::Ctl);
+            Outcome::Called { key, worker } => {
+                let qid = Node::File(key, File::Ctl).qid(&*net.host.shared);
+                self.hold(parked.fid, key, worker, File::Ctl);
                 self.reply_open(tag, qid, net);
             }
             Outcome::Withdrawn => {

@@ -8,7 +8,8 @@ use netrelay_proto::ids::{Tag, mode::OTRUNC};
 use netrelay_proto::server::FidView;
 
 use super::Session;
-use super::opened::{Opened, Query};
+use super::hostfile::HostFile;
+use super::opened::{Opened, Queried, Query};
 use super::parked::{At, Place};
 use crate::mailbox::Mail;
 use crate::net::Net;
@@ -16,16 +17,15 @@ use crate::net::operation::{Operation, Outcome};
 use crate::net::registry::Opened as Found;
 use crate::tree::access;
 use crate::tree::directory::Listing;
-use crate::tree::qid::{File, Node};
-use crate::upcall::Kind;
+use crate::tree::qid::{Common, File, Key, Node};
 
 impl Session {
     /// Opens the file that `view` was walked to.
     pub(super) fn open(&mut self, tag: Tag, view: &FidView, mode: u8, net: &mut Net) {
         let opened = match Node::of(view.walked.path) {
-            Some(Node::File(_, number, File::Listen)) => {
+            Some(Node::File(key, File::Listen)) => {
                 return match self.may_open(view, mode, net) {
-                    Ok(_) => self.listen(tag, view, number, net),
+                    Ok(_) => self.listen(tag, view, key, net),
                     Err(why) => self.refuse(tag, &why, net),
                 };
             }
@@ -33,7 +33,7 @@ impl Session {
         };
         match opened {
             Ok(node) => {
-                let qid = node.qid(&net.host.shared.registry);
+                let qid = node.qid(&*net.host.shared);
                 self.reply_open(tag, qid, net);
             }
             Err(why) => self.refuse(tag, &why, net),
@@ -49,9 +49,8 @@ impl Session {
     }
 
     fn may_open(&self, view: &FidView, mode: u8, net: &Net) -> Result<Node, Refusal> {
-        let registry = &net.host.shared.registry;
         let node = Node::of(view.walked.path).ok_or(Refusal::FILE_DOES_NOT_EXIST)?;
-        access::open(node, mode, self.server.uname(view.attach), registry)?;
+        access::open(node, mode, self.server.uname(view.attach), &*net.host.shared)?;
         Ok(node)
     }
 
@@ -60,49 +59,61 @@ impl Session {
         let node = self.may_open(view, mode, net)?;
         let worker = net.host.worker;
         let user = self.server.uname(view.attach);
-        let registry = &net.host.shared.registry;
+        let shared = &net.host.shared;
         let opened = match node {
-            Node::Clone(protocol) => {
-                let number = registry.allocate(user, worker)?;
-                net.create(number);
-                self.hold(view.fid, number, worker, File::Ctl);
-                return Ok(Node::File(protocol, number, File::Ctl));
+            Node::Clone(branch) => {
+                let registry = shared.registry(branch).ok_or(Refusal::PERMISSION_DENIED)?;
+                let key = branch.key(registry.allocate(user, worker)?);
+                net.create(key);
+                self.hold(view.fid, key, worker, File::Ctl);
+                return Ok(Node::File(key, File::Ctl));
             }
-            Node::File(_, number, file) if file.holds() => {
-                let holder = match registry.open(number, mode, user, worker)? {
+            Node::File(key, file) if file.holds() && !key.branch.protocol.of_host() => {
+                let registry = shared.registry(key.branch).ok_or(Refusal::PERMISSION_DENIED)?;
+                let holder = match registry.open(key.number, mode, user, worker)? {
                     Found::Claimed => {
-                        net.create(number);
+                        net.create(key);
                         worker
                     }
                     Found::Held(holder) => holder,
                 };
-                self.hold(view.fid, number, holder, file);
+                self.hold(view.fid, key, holder, file);
                 return Ok(node);
             }
-            Node::Ndb if mode & OTRUNC != 0 => {
-                registry.ndb_text().truncate();
+            Node::Common(stack, Common::Ndb) if mode & OTRUNC != 0 => {
+                shared.stack(stack).ndb().truncate();
                 return Ok(node);
             }
-            Node::Cs => Opened::Query(Query::new(Kind::Cs, user)),
-            Node::Dns => Opened::Query(Query::new(Kind::Dns, user)),
-            Node::Log => Opened::Log(net.host.shared.log.reader()),
+            Node::Common(stack, Common::Cs) => {
+                Opened::Query(Query::new(Queried::Cs, user, shared.stack_name(stack)))
+            }
+            Node::Common(stack, Common::Dns) => {
+                Opened::Query(Query::new(Queried::Dns, user, shared.stack_name(stack)))
+            }
+            Node::Common(stack, Common::Log) => {
+                Opened::Log(stack, shared.stack(stack).log.reader())
+            }
             _ if node.directory() => Opened::Directory(Listing::default()),
-            _ => return Ok(node),
+            _ => match HostFile::of(node, user, net) {
+                Some(file) => Opened::Host(file),
+                None => return Ok(node),
+            },
         };
         self.files.insert(view.fid, opened);
         Ok(node)
     }
 
-    fn listen(&mut self, tag: Tag, view: &FidView, number: u32, net: &mut Net) {
-        let Some(worker) = net.host.shared.registry.worker(number) else {
+    fn listen(&mut self, tag: Tag, view: &FidView, key: Key, net: &mut Net) {
+        let registry = net.host.shared.registry(key.branch);
+        let Some(worker) = registry.and_then(|registry| registry.worker(key.number)) else {
             return self.refuse(tag, &Refusal::NOT_ANNOUNCED, net);
         };
         let waiter = self.waiter(tag, view.fid, net);
-        let at = At { number, worker };
+        let at = At { key, worker };
         if worker != net.host.worker {
-            let mail = Mail::Operation { waiter, number, operation: Operation::Listen };
+            let mail = Mail::Operation { waiter, key, operation: Operation::Listen };
             net.host.shared.mail(worker, mail);
-        } else if let Some(Outcome::Refused(why)) = net.listen(number, waiter) {
+        } else if let Some(Outcome::Refused(why)) = net.listen(key, waiter) {
             return self.refuse(tag, &why, net);
         }
         self.park(waiter, Place::Other(at), net);

@@ -2,15 +2,16 @@
 //!
 //! Most files need nothing: what they hold is computed from the qid at each read. A file of a
 //! conversation remembers which worker to ask and what waits; a directory, how far it was read; cs
-//! and dns, the replies; log, its place.
+//! and dns, the replies; log, its place; a file of the host's, its text.
 
 use netrelay_proto::error::Refusal;
 
+use super::hostfile::HostFile;
 use crate::limits::Limits;
 use crate::log::Reader;
 use crate::tree::directory::Listing;
-use crate::tree::qid::File;
-use crate::upcall::Kind;
+use crate::tree::qid::{File, Key, StackId};
+use crate::upcall::{Kind, Question};
 
 /// The state of an open file.
 #[derive(Debug)]
@@ -21,14 +22,16 @@ pub(super) enum Opened {
     Directory(Listing),
     /// cs or dns.
     Query(Query),
-    /// log.
-    Log(Reader),
+    /// log of a stack.
+    Log(StackId, Reader),
+    /// A file of the host's network.
+    Host(HostFile),
 }
 
 /// A file of a conversation and what waits at it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Held {
-    pub(super) number: u32,
+    pub(super) key: Key,
     /// Whose the conversation is.
     pub(super) worker: u16,
     pub(super) file: File,
@@ -41,8 +44,8 @@ pub(super) struct Held {
 }
 
 impl Held {
-    pub(super) fn new(number: u32, worker: u16, file: File) -> Self {
-        Self { number, worker, file, reads: 0, write_bytes: 0, refusing: false }
+    pub(super) fn new(key: Key, worker: u16, file: File) -> Self {
+        Self { key, worker, file, reads: 0, write_bytes: 0, refusing: false }
     }
 
     /// Checks that one more Twrite may wait; `full` when a bound beyond the fid's is reached.
@@ -66,12 +69,31 @@ impl Held {
     }
 }
 
+/// The files whose writes are queries.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Queried {
+    /// The connection server.
+    Cs,
+    /// The resolver.
+    Dns,
+}
+
+impl Queried {
+    fn upcall(self) -> Kind {
+        match self {
+            Self::Cs => Kind::Cs,
+            Self::Dns => Kind::Dns,
+        }
+    }
+}
+
 /// An open cs or dns: a write asks, reads return the replies one at a time (ndb(8)).
 #[derive(Debug)]
 pub(super) struct Query {
-    pub(super) kind: Kind,
-    /// Who opened it.
-    pub(super) user: Box<str>,
+    kind: Queried,
+    /// Who opened it, and in which stack.
+    user: Box<str>,
+    stack: Box<str>,
     pub(super) running: bool,
     pub(super) replies: Vec<Vec<u8>>,
     /// Where the last query ended in the file.
@@ -81,9 +103,25 @@ pub(super) struct Query {
 }
 
 impl Query {
-    pub(super) fn new(kind: Kind, user: &str) -> Self {
-        let replies = Vec::new();
-        Self { kind, user: user.into(), running: false, replies, end: 0, origin: None }
+    pub(super) fn new(kind: Queried, user: &str, stack: &str) -> Self {
+        let (user, stack, replies) = (user.into(), stack.into(), Vec::new());
+        Self { kind, user, stack, running: false, replies, end: 0, origin: None }
+    }
+
+    /// The question that a write of `query` asks; the replies of the last one are gone.
+    pub(super) fn ask(&mut self, query: &[u8]) -> Question {
+        self.replies.clear();
+        self.running = true;
+        let (user, stack) = (self.user.clone(), self.stack.clone());
+        Question { kind: self.kind.upcall(), user, query: query.into(), stack }
+    }
+
+    /// What its refusals begin with.
+    pub(super) fn prefix(&self) -> &'static str {
+        match self.kind {
+            Queried::Cs => "cs: ",
+            Queried::Dns => "dns: ",
+        }
     }
 
     /// Takes note of a write of `length` bytes at `offset` that is to ask now.
@@ -92,12 +130,12 @@ impl Query {
     /// The texts of docs/tree.md, section 6.
     pub(super) fn admit(&mut self, offset: u64, length: usize) -> Result<(), Refusal> {
         let (longest, too_long, running) = match self.kind {
-            Kind::Cs => (127, Refusal::CS_TOO_LONG, Refusal::CS_IN_PROGRESS),
-            Kind::Dns => (1023, Refusal::DNS_TOO_LONG, Refusal::DNS_IN_PROGRESS),
+            Queried::Cs => (127, Refusal::CS_TOO_LONG, Refusal::CS_IN_PROGRESS),
+            Queried::Dns => (1023, Refusal::DNS_TOO_LONG, Refusal::DNS_IN_PROGRESS),
         };
         match self.kind {
             _ if length > longest => return Err(too_long),
-            Kind::Dns if offset != 0 => return Err(Refusal::DNS_OFFSET),
+            Queried::Dns if offset != 0 => return Err(Refusal::DNS_OFFSET),
             _ if self.running => return Err(running),
             _ => {}
         }
@@ -128,10 +166,11 @@ impl Query {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tree::fixture::tcp;
 
     #[test]
     fn a_read_never_crosses_replies() {
-        let mut query = Query::new(Kind::Cs, "glenda");
+        let mut query = Query::new(Queried::Cs, "glenda", "");
         query.replies = vec![b"first".to_vec(), Vec::new(), b"second".to_vec()];
         let table: [(u64, u32, &[u8]); 6] = [
             (0, 100, b"first"),
@@ -148,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_shell_that_cannot_seek_reads_the_replies_from_where_its_query_ended() {
-        let mut query = Query::new(Kind::Cs, "glenda");
+        let mut query = Query::new(Queried::Cs, "glenda", "");
         query.admit(0, 10).unwrap();
         query.replies = vec![b"first".to_vec(), b"second".to_vec()];
         assert_eq!(query.read(10, 100), b"first");
@@ -160,7 +199,7 @@ mod tests {
     #[test]
     fn after_a_refused_write_all_are_refused_until_the_queue_is_empty() {
         let limits = Limits::default();
-        let mut held = Held::new(0, 0, File::Data);
+        let mut held = Held::new(tcp(0), 0, File::Data);
         assert_eq!(held.admit_write(false, &limits), Ok(()));
         held.write_bytes = limits.fid_write_bytes;
         assert_eq!(held.admit_write(false, &limits), Err(Refusal::WRITE_QUEUE_FULL));

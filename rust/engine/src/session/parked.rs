@@ -13,6 +13,7 @@ use super::opened::Opened;
 use crate::mailbox::{Mail, Waiter};
 use crate::net::Net;
 use crate::net::operation::{Operation, Outcome};
+use crate::tree::qid::Key;
 
 /// A request that waits.
 #[derive(Clone, Copy, Debug)]
@@ -32,10 +33,11 @@ pub(super) enum Place {
     /// Anything else at a conversation: connect, listen, a read of err, a question to another
     /// worker.
     Other(At),
-    /// A query with Python, and the count of its Twrite.
-    Upcall { id: u64, count: u32 },
-    /// A query that found no room; the session is not read from meanwhile.
-    Room,
+    /// A question to Python that a Twrite of `count` bytes asked. Without an id it has found no room,
+    /// and the session is not read from meanwhile.
+    Upcall { id: Option<u64>, count: u32 },
+    /// A Tread that waits for the text of its fid's file.
+    HostRead { offset: u64, count: u32 },
     /// A Tread of log of at most so many bytes.
     Log { count: u32 },
 }
@@ -43,7 +45,7 @@ pub(super) enum Place {
 /// A conversation of a worker.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct At {
-    pub(super) number: u32,
+    pub(super) key: Key,
     pub(super) worker: u16,
 }
 
@@ -83,16 +85,8 @@ impl Session {
         if self.parked.is_empty() {
             return;
         }
-        let of_fid =
-            |parked: &Parked| parked.fid == fid && !matches!(parked.place, Place::Write(..));
-        let mut waiting: Vec<(Tag, Parked)> = self
-            .parked
-            .iter()
-            .filter(|(_, parked)| of_fid(parked))
-            .map(|(tag, parked)| (*tag, *parked))
-            .collect();
-        waiting.sort_unstable_by_key(|(_, parked)| parked.serial);
-        for (tag, parked) in waiting {
+        let writes = |parked: &Parked| matches!(parked.place, Place::Write(..));
+        for (tag, parked) in self.waiting(|parked| parked.fid == fid && !writes(parked)) {
             let waiter = self.waiter_of(tag, &parked, net);
             let outcome = self.recall(&waiter, &parked, net);
             self.unpark(&waiter, net);
@@ -100,6 +94,37 @@ impl Session {
                 None | Some(Outcome::Withdrawn) => self.refuse(tag, &Refusal::INTERRUPTED, net),
                 Some(outcome) => self.reply_outcome(&waiter, &parked, outcome, net),
             }
+        }
+    }
+
+    /// Requests that wait, in order of arrival.
+    pub(super) fn waiting(&self, which: impl Fn(&Parked) -> bool) -> Vec<(Tag, Parked)> {
+        let parked = self.parked.iter().filter(|(_, parked)| which(parked));
+        let mut waiting: Vec<_> = parked.map(|(tag, parked)| (*tag, *parked)).collect();
+        waiting.sort_unstable_by_key(|(_, parked)| parked.serial);
+        waiting
+    }
+
+    /// Checks that one more Tread may wait at a file that counts none itself.
+    ///
+    /// # Errors
+    /// `too many requests`.
+    pub(super) fn admit_wait(&self, fid: Fid, net: &Net) -> Result<(), Refusal> {
+        let waiting = self.parked.values().filter(|parked| parked.fid == fid).count();
+        let most = net.host.shared.config.limits.fid_reads;
+        if waiting < most { Ok(()) } else { Err(Refusal::TOO_MANY_REQUESTS) }
+    }
+
+    /// A question to Python has got its id.
+    pub(super) fn note_question(&mut self, waiter: &Waiter, question: u64) {
+        if waiter.tag == Tag::NOTAG {
+            return self.note_host_question(waiter, question);
+        }
+        if let Some(Parked { serial, place: Place::Upcall { id, .. }, .. }) =
+            self.parked.get_mut(&waiter.tag)
+            && *serial == waiter.serial
+        {
+            *id = Some(question);
         }
     }
 
@@ -113,7 +138,7 @@ impl Session {
                 net.drop_outcome(outcome);
             }
         }
-        self.held_query = None;
+        self.held_question = None;
     }
 
     /// The name that a request waits under.
@@ -128,24 +153,25 @@ impl Session {
         match parked.place {
             Place::Read(at) | Place::Write(at, _) | Place::Other(at) => {
                 if at.worker == net.host.worker {
-                    return net.withdraw(at.number, waiter);
+                    return net.withdraw(at.key, waiter);
                 }
                 let operation = Operation::Withdraw;
-                let mail = Mail::Operation { waiter: *waiter, number: at.number, operation };
+                let mail = Mail::Operation { waiter: *waiter, key: at.key, operation };
                 net.host.shared.mail(at.worker, mail);
                 None
             }
             Place::Upcall { id, .. } => {
-                if let Some(next) = net.host.shared.upcalls.forget(id) {
-                    net.host.shared.mail(next.worker, Mail::Room(next));
+                match id {
+                    Some(id) => net.host.shared.forget_question(id),
+                    None => self.held_question = None,
                 }
                 if let Some(Opened::Query(query)) = self.files.get_mut(&parked.fid) {
                     query.running = false;
                 }
                 Some(Outcome::Withdrawn)
             }
-            Place::Room => {
-                self.held_query = None;
+            Place::HostRead { .. } => {
+                self.forget_host_read(parked.fid, net);
                 Some(Outcome::Withdrawn)
             }
             Place::Log { .. } => Some(Outcome::Withdrawn),

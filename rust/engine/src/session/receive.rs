@@ -19,7 +19,7 @@ use super::parked::{At, Place};
 use crate::buffers::{LARGE, ORDINARY, Payload, Pool};
 use crate::mailbox::Waiter;
 use crate::net::{Net, receive};
-use crate::tree::qid::File;
+use crate::tree::qid::{File, Key};
 
 /// Receives of one turn; then others have theirs.
 const RECEIVES: usize = 4;
@@ -52,7 +52,7 @@ enum Mode {
     #[default]
     Frames,
     /// The payload of a Twrite for a conversation.
-    Through { waiter: Waiter, number: u32, left: usize },
+    Through { waiter: Waiter, key: Key, left: usize },
     /// The payload of a Twrite that was refused.
     Skip { left: usize },
 }
@@ -143,15 +143,14 @@ impl Session {
 
     /// There is room for the question that was held back: asks it. `false` if there is none.
     pub(crate) fn resume(&mut self, net: &mut Net) -> bool {
-        let Some((waiter, query)) = self.held_query.take() else { return false };
-        self.unpark(&waiter, net);
-        self.ask_python(waiter, &query, net);
+        let Some((waiter, question)) = self.held_question.take() else { return false };
+        self.ask_python(waiter, question, net);
         true
     }
 
     /// Whether nothing may be received or served now.
     fn blocked(&self) -> bool {
-        self.over || self.congested || self.held_query.is_some()
+        self.over || self.congested || self.held_question.is_some()
     }
 
     fn receive(&mut self, buffer: &mut Payload) {
@@ -188,14 +187,14 @@ impl Session {
     fn advance(&mut self, rest: &[u8], net: &mut Net) -> usize {
         match &mut self.inbox.mode {
             Mode::Frames => {}
-            Mode::Through { waiter, number, left } => {
+            Mode::Through { waiter, key, left } => {
                 let piece = rest.get(..*left).unwrap_or(rest);
                 *left -= piece.len();
-                let (waiter, number, done) = (*waiter, *number, *left == 0);
+                let (waiter, key, done) = (*waiter, *key, *left == 0);
                 if done {
                     self.inbox.mode = Mode::Frames;
                 }
-                net.feed(number, &waiter, piece);
+                net.feed(key, &waiter, piece);
                 return piece.len();
             }
             Mode::Skip { left } => {
@@ -207,7 +206,7 @@ impl Session {
                 return count;
             }
         }
-        if self.over || self.held_query.is_some() {
+        if self.over || self.held_question.is_some() {
             return 0;
         }
         let Ok(head) = Head::parse(rest, self.server.msize()) else {
@@ -235,8 +234,9 @@ impl Session {
         let Some(Opened::Conversation(held)) = fid.and_then(|fid| self.files.get(&fid)) else {
             return 0;
         };
-        let at = At { number: held.number, worker: held.worker };
-        if held.file != File::Data || at.worker != net.host.worker {
+        let at = At { key: held.key, worker: held.worker };
+        let streams = at.key.branch.protocol.streams();
+        if held.file != File::Data || at.worker != net.host.worker || !streams {
             return 0;
         }
         let ask = match self.server.begin_write(head) {
@@ -251,11 +251,11 @@ impl Session {
         let waiter = self.waiter(ask.tag, ask.fid.fid, net);
         let begun = self
             .admit_write(ask.fid.fid, net)
-            .and_then(|()| net.begin_write(at.number, waiter, count));
+            .and_then(|()| net.begin_write(at.key, waiter, count));
         self.inbox.mode = match begun {
             Ok(()) => {
                 self.park(waiter, Place::Write(at, count), net);
-                Mode::Through { waiter, number: at.number, left: count }
+                Mode::Through { waiter, key: at.key, left: count }
             }
             Err(why) => {
                 self.refuse(ask.tag, &why, net);

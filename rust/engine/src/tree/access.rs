@@ -6,7 +6,7 @@
 use netrelay_proto::error::Refusal;
 use netrelay_proto::ids::mode::{OEXEC, ORCLOSE, ORDWR, OREAD, OTRUNC, OWRITE};
 
-use super::qid::{File, Node};
+use super::qid::{Common, File, Node};
 use super::{Facts, Standing};
 
 /// Checks that `user` may open `node` with `mode`.
@@ -16,23 +16,32 @@ use super::{Facts, Standing};
 pub(crate) fn open(node: Node, mode: u8, user: &str, facts: &dyn Facts) -> Result<(), Refusal> {
     let wanted = if mode & ORCLOSE == 0 { wanted(mode) } else { None };
     let host_owner = user == facts.host_owner();
-    let allowed = match (node, wanted) {
-        (_, None) => node.directory() && mode & (ORCLOSE | OTRUNC | 3) == OEXEC,
-        (
-            Node::Root
-            | Node::Net
-            | Node::Protocol(_)
-            | Node::Conversation(..)
-            | Node::Stats(_)
-            | Node::File(_, _, File::Local | File::Remote | File::Status),
-            Some(wanted),
-        ) => wanted == READ,
-        (Node::Ndb, Some(wanted)) => wanted == READ || host_owner,
-        (Node::Log | Node::Cs | Node::Dns | Node::Clone(_), Some(_)) => true,
-        (
-            Node::File(protocol, number, File::Ctl | File::Data | File::Err | File::Listen),
-            Some(_),
-        ) => permits(&facts.standing(protocol, number), mode, user, facts.host_owner()),
+    let Some(wanted) = wanted else {
+        let may = node.directory() && mode & (ORCLOSE | OTRUNC | 3) == OEXEC;
+        return if may { Ok(()) } else { Err(Refusal::PERMISSION_DENIED) };
+    };
+    let allowed = match node {
+        Node::Common(_, Common::Log | Common::Cs | Common::Dns) => true,
+        Node::Common(_, Common::Ndb | Common::Arp | Common::Iproute) => {
+            wanted == READ || host_owner
+        }
+        Node::File(key, file) if key.branch.protocol.of_host() => match file {
+            File::Ctl => wanted == READ || host_owner,
+            File::Local | File::Remote | File::Status => wanted == READ,
+            // An interface is the host's: nobody calls on it here, nor listens in.
+            File::Data | File::Err | File::Listen | File::Snoop => false,
+        },
+        Node::File(key, File::Ctl | File::Data | File::Err | File::Listen) => {
+            permits(&facts.standing(key), mode, user, facts.host_owner())
+        }
+        Node::Clone(branch) => !branch.protocol.of_host(),
+        Node::Root
+        | Node::Net(_)
+        | Node::Protocol(_)
+        | Node::Conversation(_)
+        | Node::Stats(_)
+        | Node::Common(_, Common::Bootp | Common::Ipselftab)
+        | Node::File(..) => wanted == READ,
     };
     if allowed { Ok(()) } else { Err(Refusal::PERMISSION_DENIED) }
 }
@@ -81,10 +90,15 @@ const L_TRUNC: u32 = 0o1000;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::fixture::World;
-    use crate::tree::qid::Protocol;
+    use crate::tree::fixture::{TCP, World, tcp};
+    use crate::tree::protocol::Protocol;
+    use crate::tree::qid::{Branch, StackId};
 
-    const TCP: Protocol = Protocol::Tcp;
+    const NET: Node = Node::Net(StackId(0));
+
+    fn common(file: Common) -> Node {
+        Node::Common(StackId(0), file)
+    }
 
     fn opens(node: Node, mode: u8, user: &str, world: &World) -> bool {
         match open(node, mode, user, world) {
@@ -99,7 +113,7 @@ mod tests {
     #[test]
     fn files_that_only_tell_are_opened_for_reading_only() {
         let world = World::with(1, 0o666);
-        let files = [File::Local, File::Remote, File::Status].map(|file| Node::File(TCP, 0, file));
+        let files = [File::Local, File::Remote, File::Status].map(|file| Node::File(tcp(0), file));
         for node in files.into_iter().chain([Node::Stats(TCP)]) {
             for user in ["glenda", "gate", "none"] {
                 assert!(opens(node, OREAD, user, &world), "{node:?}");
@@ -113,7 +127,7 @@ mod tests {
     #[test]
     fn directories_are_opened_for_reading_or_executing() {
         let world = World::with(1, 0o666);
-        for node in [Node::Root, Node::Net, Node::Protocol(TCP), Node::Conversation(TCP, 0)] {
+        for node in [Node::Root, NET, Node::Protocol(TCP), Node::Conversation(tcp(0))] {
             for mode in [OREAD, OEXEC] {
                 assert!(opens(node, mode, "none", &world), "{node:?} {mode}");
                 for flag in [OTRUNC, ORCLOSE] {
@@ -129,18 +143,41 @@ mod tests {
     #[test]
     fn common_files_are_open_to_all_and_ndb_is_the_host_owners_to_write() {
         let world = World::default();
-        for node in [Node::Clone(TCP), Node::Log, Node::Cs, Node::Dns] {
+        for node in [Node::Clone(TCP), common(Common::Log), common(Common::Cs), common(Common::Dns)]
+        {
             for mode in [OREAD, OWRITE, ORDWR, ORDWR | OTRUNC] {
                 assert!(opens(node, mode, "none", &world), "{node:?} {mode}");
             }
             assert!(!opens(node, OEXEC, "gate", &world));
             assert!(!opens(node, ORDWR | ORCLOSE, "gate", &world));
         }
+        let ndb = common(Common::Ndb);
         for mode in [OWRITE, ORDWR, OREAD | OTRUNC] {
-            assert!(opens(Node::Ndb, mode, "gate", &world), "{mode}");
-            assert!(!opens(Node::Ndb, mode, "glenda", &world), "{mode}");
+            assert!(opens(ndb, mode, "gate", &world), "{mode}");
+            assert!(!opens(ndb, mode, "glenda", &world), "{mode}");
         }
-        assert!(opens(Node::Ndb, OREAD, "glenda", &world));
+        assert!(opens(ndb, OREAD, "glenda", &world));
+    }
+
+    #[test]
+    fn the_hosts_own_files_are_read_by_all_and_written_by_the_host_owner_or_nobody() {
+        let world = World { conversations: 1, ..World::default() };
+        let interface = Branch { protocol: Protocol::Ipifc, ..TCP };
+        let file = |file| Node::File(interface.key(0), file);
+        for node in [common(Common::Arp), common(Common::Iproute), file(File::Ctl)] {
+            assert!(opens(node, OREAD, "none", &world), "{node:?}");
+            assert!(!opens(node, OWRITE, "none", &world), "{node:?}");
+            assert!(opens(node, ORDWR, "gate", &world), "{node:?}");
+        }
+        let told = [common(Common::Bootp), common(Common::Ipselftab), Node::Stats(interface)];
+        for node in told.into_iter().chain([file(File::Status), file(File::Local)]) {
+            assert!(opens(node, OREAD, "none", &world), "{node:?}");
+            assert!(!opens(node, ORDWR, "gate", &world), "{node:?}");
+        }
+        let never = [File::Data, File::Err, File::Listen, File::Snoop].map(file);
+        for node in never.into_iter().chain([Node::Clone(interface)]) {
+            assert!(!opens(node, OREAD, "gate", &world), "{node:?}");
+        }
     }
 
     #[test]
@@ -156,7 +193,7 @@ mod tests {
         for (mode, owner_reads, owner_writes, other_reads, other_writes) in table {
             let world = World::with(1, mode);
             for file in [File::Ctl, File::Data, File::Err, File::Listen] {
-                let node = Node::File(TCP, 0, file);
+                let node = Node::File(tcp(0), file);
                 for (user, reads, writes) in
                     [("glenda", owner_reads, owner_writes), ("none", other_reads, other_writes)]
                 {
@@ -176,7 +213,7 @@ mod tests {
     fn an_idle_number_is_anyones_to_open() {
         let world = World { conversations: 1, ..World::default() };
         for file in [File::Ctl, File::Data, File::Err, File::Listen] {
-            assert!(opens(Node::File(TCP, 0, file), ORDWR, "none", &world));
+            assert!(opens(Node::File(tcp(0), file), ORDWR, "none", &world));
         }
     }
 

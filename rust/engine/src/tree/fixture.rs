@@ -1,15 +1,35 @@
-//! The facts of a made-up gateway, for the tests of the tree.
+//! The facts of a made-up gateway with two stacks, for the tests of the tree.
 
 use std::collections::HashMap;
 
-use super::qid::Protocol;
+use super::protocol::Protocol;
+use super::qid::{Branch, Key, StackId};
 use super::{Facts, Standing};
 
-#[derive(Debug, Default)]
+/// tcp of `/net`.
+pub(crate) const TCP: Branch = Branch { stack: StackId(0), protocol: Protocol::Tcp };
+
+/// The second stack, `/net.alt`.
+pub(crate) const ALT: StackId = StackId(1);
+
+/// A conversation of tcp of `/net`.
+pub(crate) fn tcp(number: u32) -> Key {
+    TCP.key(number)
+}
+
+#[derive(Debug)]
 pub(crate) struct World {
+    pub(crate) stacks: Vec<Box<str>>,
     pub(crate) conversations: u32,
     pub(crate) standings: HashMap<u32, Standing>,
     pub(crate) ndb: (u64, u32),
+}
+
+impl Default for World {
+    fn default() -> Self {
+        let stacks = vec!["".into(), "alt".into()];
+        Self { stacks, conversations: 0, standings: HashMap::new(), ndb: (0, 0) }
+    }
 }
 
 impl World {
@@ -21,15 +41,19 @@ impl World {
 }
 
 impl Facts for World {
-    fn conversations(&self, _: Protocol) -> u32 {
+    fn stacks(&self) -> &[Box<str>] {
+        &self.stacks
+    }
+
+    fn conversations(&self, _: Branch) -> u32 {
         self.conversations
     }
 
-    fn standing(&self, _: Protocol, number: u32) -> Standing {
-        self.standings.get(&number).cloned().unwrap_or_else(Standing::idle)
+    fn standing(&self, key: Key) -> Standing {
+        self.standings.get(&key.number).cloned().unwrap_or_else(Standing::idle)
     }
 
-    fn ndb(&self) -> (u64, u32) {
+    fn ndb(&self, _: StackId) -> (u64, u32) {
         self.ndb
     }
 

@@ -12,28 +12,32 @@ pub(crate) mod access;
 pub(crate) mod directory;
 pub(crate) mod names;
 pub(crate) mod ndb;
+pub(crate) mod protocol;
 pub(crate) mod qid;
 pub(crate) mod stat;
 pub(crate) mod walk;
 pub(crate) mod wstat;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 
 use std::sync::Arc;
 
-use self::qid::Protocol;
+use self::qid::{Branch, Key, StackId};
 
 /// What the tree must be told. No answer blocks for longer than the registry's lock.
 pub(crate) trait Facts {
+    /// The names of the stacks by their numbers; that of `/net` is empty.
+    fn stacks(&self) -> &[Box<str>];
+
     /// How many conversations have ever been in use: the directories `0` up to it are there.
-    fn conversations(&self, protocol: Protocol) -> u32;
+    fn conversations(&self, branch: Branch) -> u32;
 
-    /// Whose conversation `number` is; [`Standing::idle`] for one that nobody uses.
-    fn standing(&self, protocol: Protocol, number: u32) -> Standing;
+    /// Whose a conversation is; [`Standing::idle`] for one that nobody uses.
+    fn standing(&self, key: Key) -> Standing;
 
-    /// Bytes in `/net/ndb`, and the count of its changes.
-    fn ndb(&self) -> (u64, u32);
+    /// Bytes in a stack's ndb, and the count of its changes.
+    fn ndb(&self, stack: StackId) -> (u64, u32);
 
     /// The user the gateway runs as.
     fn host_owner(&self) -> &str;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use netrelay_proto::ids::Qid;
 use netrelay_proto::message::{Rgetattr, Stat};
 
-use super::qid::{File, Node};
+use super::qid::{Common, File, Node, StackId};
 use super::{Facts, NETWORK};
 
 /// A file's stat record, owned.
@@ -21,6 +21,7 @@ pub(crate) struct Description {
     started: u32,
     length: u64,
     name: Cow<'static, str>,
+    stack: StackId,
     owner: Arc<str>,
     host_owner: Arc<str>,
 }
@@ -29,23 +30,25 @@ impl Description {
     /// Describes `node` as it is now.
     pub(crate) fn of(node: Node, facts: &dyn Facts) -> Self {
         let (owner, mode) = match node {
-            Node::Conversation(protocol, number) => (facts.standing(protocol, number).owner, 0o555),
-            Node::File(protocol, number, file) => {
-                let standing = facts.standing(protocol, number);
+            Node::Conversation(key) => (facts.standing(key).owner, 0o555),
+            Node::File(key, File::Ctl) if key.branch.protocol.of_host() => (NETWORK.into(), 0o664),
+            Node::File(key, file) => {
+                let standing = facts.standing(key);
                 (standing.owner, file_mode(file, standing.mode))
             }
-            Node::Root | Node::Net | Node::Protocol(_) => (NETWORK.into(), 0o555),
+            Node::Root | Node::Net(_) | Node::Protocol(_) => (NETWORK.into(), 0o555),
             Node::Stats(_) => (NETWORK.into(), 0o444),
-            Node::Ndb | Node::Log | Node::Cs | Node::Dns | Node::Clone(_) => {
-                (NETWORK.into(), 0o666)
-            }
+            Node::Clone(_) => (NETWORK.into(), 0o666),
+            Node::Common(_, file) => (NETWORK.into(), common_mode(file)),
         };
+        let ndb = if let Node::Common(stack, Common::Ndb) = node { Some(stack) } else { None };
         Self {
             qid: node.qid(facts),
             mode: if node.directory() { DMDIR | mode } else { mode },
             started: facts.started(),
-            length: if node == Node::Ndb { facts.ndb().0 } else { 0 },
-            name: node.name(),
+            length: ndb.map_or(0, |stack| facts.ndb(stack).0),
+            name: node.name(facts),
+            stack: node.stack(),
             owner,
             host_owner: facts.host_owner().into(),
         }
@@ -55,7 +58,7 @@ impl Description {
     pub(crate) fn stat(&self) -> Stat<'_> {
         Stat {
             kind: DEVICE,
-            dev: 0,
+            dev: self.stack.0.into(),
             qid: self.qid,
             mode: self.mode,
             atime: self.started,
@@ -105,6 +108,15 @@ fn file_mode(file: File, conversation: u32) -> u32 {
     match file {
         File::Ctl | File::Data | File::Err | File::Listen => conversation,
         File::Local | File::Remote | File::Status => 0o444,
+        File::Snoop => 0o400,
+    }
+}
+
+fn common_mode(file: Common) -> u32 {
+    match file {
+        Common::Ndb | Common::Log | Common::Cs | Common::Dns => 0o666,
+        Common::Arp | Common::Iproute => 0o664,
+        Common::Bootp | Common::Ipselftab => 0o444,
     }
 }
 
@@ -122,35 +134,48 @@ const NOBODY: u32 = 65_534;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::fixture::World;
-    use crate::tree::qid::Protocol;
+    use crate::tree::fixture::{ALT, TCP, World, tcp};
+    use crate::tree::protocol::Protocol;
+    use crate::tree::qid::Branch;
 
-    const TCP: Protocol = Protocol::Tcp;
+    const NET: Node = Node::Net(StackId(0));
+    const NDB: Node = common(Common::Ndb);
+
+    const fn common(file: Common) -> Node {
+        Node::Common(StackId(0), file)
+    }
 
     #[test]
     fn modes_and_owners_are_those_of_the_page() {
         let mut world = World::with(2, 0o640);
         world.ndb = (17, 3);
+        let interface = Branch { protocol: Protocol::Ipifc, ..TCP }.key(1);
         let table = [
             (Node::Root, "/", DMDIR | 0o555, "network"),
-            (Node::Net, "net", DMDIR | 0o555, "network"),
+            (NET, "net", DMDIR | 0o555, "network"),
             (Node::Protocol(TCP), "tcp", DMDIR | 0o555, "network"),
-            (Node::Ndb, "ndb", 0o666, "network"),
-            (Node::Log, "log", 0o666, "network"),
+            (NDB, "ndb", 0o666, "network"),
+            (common(Common::Log), "log", 0o666, "network"),
             (Node::Clone(TCP), "clone", 0o666, "network"),
-            (Node::Cs, "cs", 0o666, "network"),
-            (Node::Dns, "dns", 0o666, "network"),
+            (common(Common::Cs), "cs", 0o666, "network"),
+            (common(Common::Dns), "dns", 0o666, "network"),
+            (common(Common::Arp), "arp", 0o664, "network"),
+            (common(Common::Iproute), "iproute", 0o664, "network"),
+            (common(Common::Bootp), "bootp", 0o444, "network"),
+            (common(Common::Ipselftab), "ipselftab", 0o444, "network"),
+            (Node::File(interface, File::Ctl), "ctl", 0o664, "network"),
+            (Node::File(interface, File::Snoop), "snoop", 0o400, "network"),
             (Node::Stats(TCP), "stats", 0o444, "network"),
-            (Node::Conversation(TCP, 0), "0", DMDIR | 0o555, "glenda"),
-            (Node::File(TCP, 0, File::Ctl), "ctl", 0o640, "glenda"),
-            (Node::File(TCP, 0, File::Data), "data", 0o640, "glenda"),
-            (Node::File(TCP, 0, File::Err), "err", 0o640, "glenda"),
-            (Node::File(TCP, 0, File::Listen), "listen", 0o640, "glenda"),
-            (Node::File(TCP, 0, File::Local), "local", 0o444, "glenda"),
-            (Node::File(TCP, 0, File::Remote), "remote", 0o444, "glenda"),
-            (Node::File(TCP, 0, File::Status), "status", 0o444, "glenda"),
-            (Node::Conversation(TCP, 1), "1", DMDIR | 0o555, "network"),
-            (Node::File(TCP, 1, File::Ctl), "ctl", 0o660, "network"),
+            (Node::Conversation(tcp(0)), "0", DMDIR | 0o555, "glenda"),
+            (Node::File(tcp(0), File::Ctl), "ctl", 0o640, "glenda"),
+            (Node::File(tcp(0), File::Data), "data", 0o640, "glenda"),
+            (Node::File(tcp(0), File::Err), "err", 0o640, "glenda"),
+            (Node::File(tcp(0), File::Listen), "listen", 0o640, "glenda"),
+            (Node::File(tcp(0), File::Local), "local", 0o444, "glenda"),
+            (Node::File(tcp(0), File::Remote), "remote", 0o444, "glenda"),
+            (Node::File(tcp(0), File::Status), "status", 0o444, "glenda"),
+            (Node::Conversation(tcp(1)), "1", DMDIR | 0o555, "network"),
+            (Node::File(tcp(1), File::Ctl), "ctl", 0o660, "network"),
         ];
         for (node, name, mode, owner) in table {
             let description = Description::of(node, &world);
@@ -158,19 +183,28 @@ mod tests {
             assert_eq!((stat.name, stat.mode, stat.uid), (name, mode, owner), "{node:?}");
             assert_eq!((stat.gid, stat.muid, stat.kind, stat.dev), ("gate", owner, 73, 0));
             assert_eq!((stat.atime, stat.mtime, stat.qid), (1000, 1000, node.qid(&world)));
-            assert_eq!(stat.length, if node == Node::Ndb { 17 } else { 0 });
+            assert_eq!(stat.length, if node == NDB { 17 } else { 0 });
         }
+    }
+
+    #[test]
+    fn a_stack_has_its_name_and_its_number_as_device() {
+        let world = World::default();
+        let alt = Description::of(Node::Net(ALT), &world);
+        assert_eq!((alt.stat().name, alt.stat().dev), ("net.alt", 1));
+        let arp = Description::of(Node::Common(ALT, Common::Arp), &world);
+        assert_eq!((arp.stat().name, arp.stat().dev), ("arp", 1));
     }
 
     #[test]
     fn attributes_say_what_the_record_says() {
         let mut world = World::with(1, 0o600);
         world.ndb = (17, 3);
-        let ctl = Description::of(Node::File(TCP, 0, File::Ctl), &world).attributes();
+        let ctl = Description::of(Node::File(tcp(0), File::Ctl), &world).attributes();
         assert_eq!((ctl.mode, ctl.valid, ctl.size), (0o100_600, 0x7ff, 0));
-        let net = Description::of(Node::Net, &world).attributes();
+        let net = Description::of(NET, &world).attributes();
         assert_eq!((net.mode, net.uid, net.mtime_sec), (0o040_555, 65_534, 1000));
-        let ndb = Description::of(Node::Ndb, &world).attributes();
+        let ndb = Description::of(NDB, &world).attributes();
         assert_eq!((ndb.size, ndb.qid.vers), (17, 3));
     }
 }

@@ -65,10 +65,11 @@ fn step(root: Node, node: Node, name: &str, facts: &dyn Facts) -> Result<Node, R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::fixture::World;
-    use crate::tree::qid::{File, Protocol};
+    use crate::tree::fixture::{ALT, TCP, World, tcp};
+    use crate::tree::qid::{Common, File, StackId};
 
-    const TCP: Protocol = Protocol::Tcp;
+    const NET: Node = Node::Net(StackId(0));
+    const CS: Node = Node::Common(StackId(0), Common::Cs);
 
     fn walked(root: Node, from: Node, path: &str) -> Result<Vec<Node>, Refusal> {
         let world = World { conversations: 2, ..World::default() };
@@ -80,15 +81,16 @@ mod tests {
 
     #[test]
     fn walks_end_where_the_names_lead() {
-        let conversation = Node::Conversation(TCP, 1);
-        let ctl = Node::File(TCP, 1, File::Ctl);
-        let table: [(&str, &[Node]); 6] = [
+        let conversation = Node::Conversation(tcp(1));
+        let ctl = Node::File(tcp(1), File::Ctl);
+        let table: [(&str, &[Node]); 7] = [
             ("", &[]),
-            ("net/tcp", &[Node::Net, Node::Protocol(TCP)]),
-            ("net/tcp/1/ctl", &[Node::Net, Node::Protocol(TCP), conversation, ctl]),
-            ("net/cs", &[Node::Net, Node::Cs]),
-            ("net/../net", &[Node::Net, Node::Root, Node::Net]),
-            ("./net/.", &[Node::Root, Node::Net, Node::Net]),
+            ("net/tcp", &[NET, Node::Protocol(TCP)]),
+            ("net/tcp/1/ctl", &[NET, Node::Protocol(TCP), conversation, ctl]),
+            ("net/cs", &[NET, CS]),
+            ("net.alt/..", &[Node::Net(ALT), Node::Root]),
+            ("net/../net", &[NET, Node::Root, NET]),
+            ("./net/.", &[Node::Root, NET, NET]),
         ];
         for (path, nodes) in table {
             assert_eq!(walked(Node::Root, Node::Root, path).unwrap(), nodes, "{path}");
@@ -104,9 +106,9 @@ mod tests {
     #[test]
     fn a_later_name_that_fails_cuts_the_walk() {
         for path in ["net/nothing", "net/nothing/tcp"] {
-            assert_eq!(walked(Node::Root, Node::Root, path).unwrap(), [Node::Net], "{path}");
+            assert_eq!(walked(Node::Root, Node::Root, path).unwrap(), [NET], "{path}");
         }
-        let cut = [Node::Net, Node::Cs];
+        let cut = [NET, CS];
         assert_eq!(walked(Node::Root, Node::Root, "net/cs/..").unwrap(), cut);
     }
 
@@ -115,8 +117,8 @@ mod tests {
         let table = [
             (Node::Root, "tcp", Refusal::FILE_DOES_NOT_EXIST),
             (Node::Protocol(TCP), "2", Refusal::FILE_DOES_NOT_EXIST),
-            (Node::Cs, "x", Refusal::NOT_A_DIRECTORY),
-            (Node::Cs, "..", Refusal::NOT_A_DIRECTORY),
+            (CS, "x", Refusal::NOT_A_DIRECTORY),
+            (CS, "..", Refusal::NOT_A_DIRECTORY),
         ];
         for (from, path, refusal) in table {
             assert_eq!(walked(Node::Root, from, path), Err(refusal), "{from:?} {path}");
@@ -125,18 +127,18 @@ mod tests {
 
     #[test]
     fn dotdot_stays_at_the_root_of_the_attach() {
-        let tcp = Node::Protocol(TCP);
+        let tcps = Node::Protocol(TCP);
         let clone = Node::Clone(TCP);
-        assert_eq!(walked(tcp, tcp, "../..").unwrap(), [tcp, tcp]);
-        assert_eq!(walked(tcp, tcp, "../clone").unwrap(), [tcp, clone]);
-        let deep = Node::Conversation(TCP, 0);
-        assert_eq!(walked(tcp, deep, "../../..").unwrap(), [tcp, tcp, tcp]);
+        assert_eq!(walked(tcps, tcps, "../..").unwrap(), [tcps, tcps]);
+        assert_eq!(walked(tcps, tcps, "../clone").unwrap(), [tcps, clone]);
+        let deep = Node::Conversation(tcp(0));
+        assert_eq!(walked(tcps, deep, "../../..").unwrap(), [tcps, tcps, tcps]);
     }
 
     #[test]
     fn a_qid_of_no_file_is_refused() {
         let world = World::default();
-        let nowhere = Qid { kind: 0, vers: 0, path: 2 };
+        let nowhere = Qid { kind: 0, vers: 0, path: 22 };
         let names = Names::new(&["net"]).unwrap();
         let result = walk(Node::Root.qid(&world), nowhere, &names, &world);
         assert_eq!(result, Err(Refusal::FILE_DOES_NOT_EXIST));
@@ -145,21 +147,21 @@ mod tests {
     #[test]
     fn aname_names_the_root_of_the_attach() {
         let world = World { conversations: 1, ..World::default() };
-        let tcp = Node::Protocol(TCP);
+        let tcps = Node::Protocol(TCP);
         let table = [
             (Node::Root, "", Ok(Node::Root)),
             (Node::Root, "/", Ok(Node::Root)),
-            (Node::Root, "/net", Ok(Node::Net)),
-            (Node::Root, "net", Ok(Node::Net)),
-            (Node::Root, "//net/./tcp/", Ok(tcp)),
-            (Node::Root, "/net/tcp/0/data", Ok(Node::File(TCP, 0, File::Data))),
+            (Node::Root, "/net", Ok(NET)),
+            (Node::Root, "net", Ok(NET)),
+            (Node::Root, "//net/./tcp/", Ok(tcps)),
+            (Node::Root, "/net/tcp/0/data", Ok(Node::File(tcp(0), File::Data))),
             (Node::Root, "/net/tcp/1", Err(Refusal::FILE_DOES_NOT_EXIST)),
             (Node::Root, "/n", Err(Refusal::FILE_DOES_NOT_EXIST)),
             (Node::Root, "/net/cs/x", Err(Refusal::NOT_A_DIRECTORY)),
-            (tcp, "/", Ok(tcp)),
-            (tcp, "..", Ok(tcp)),
-            (tcp, "/net", Err(Refusal::FILE_DOES_NOT_EXIST)),
-            (tcp, "clone", Ok(Node::Clone(TCP))),
+            (tcps, "/", Ok(tcps)),
+            (tcps, "..", Ok(tcps)),
+            (tcps, "/net", Err(Refusal::FILE_DOES_NOT_EXIST)),
+            (tcps, "clone", Ok(Node::Clone(TCP))),
         ];
         for (root, aname, expected) in table {
             let expected = expected.map(|node: Node| node.qid(&world));

@@ -73,10 +73,10 @@ fn change<'a>(
     if change == Change::default() {
         return Ok(change);
     }
-    let Node::File(protocol, number, File::Ctl | File::Data) = node else {
+    let Node::File(key, File::Ctl | File::Data) = node else {
         return Err(Refusal::PERMISSION_DENIED);
     };
-    let standing = facts.standing(protocol, number);
+    let standing = facts.standing(key);
     if !standing.busy || (user != &*standing.owner && user != facts.host_owner()) {
         return Err(Refusal::PERMISSION_DENIED);
     }
@@ -93,19 +93,22 @@ const TIMES: u32 = 0x1f0;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::fixture::World;
-    use crate::tree::qid::Protocol;
+    use crate::tree::fixture::{TCP, World, tcp};
+    use crate::tree::qid::{Common, StackId};
     use netrelay_proto::ids::{Fid, Qid};
 
-    const TCP: Protocol = Protocol::Tcp;
-    const CTL: Node = Node::File(TCP, 0, File::Ctl);
+    const NDB: Node = Node::Common(StackId(0), Common::Ndb);
     const NONE: Stat<'static> = Stat::DONT_TOUCH;
     const DENIED: Result<Change<'static>, Refusal> = Err(Refusal::PERMISSION_DENIED);
+
+    fn ctl() -> Node {
+        Node::File(tcp(0), File::Ctl)
+    }
 
     #[test]
     fn owner_and_host_owner_set_mode_and_uid_of_ctl_and_data() {
         let world = World::with(2, 0o660);
-        for node in [CTL, Node::File(TCP, 0, File::Data)] {
+        for node in [ctl(), Node::File(tcp(0), File::Data)] {
             for user in ["glenda", "gate"] {
                 let stat = Stat { mode: 0o777, uid: "rob", ..NONE };
                 let expected = Change { mode: Some(0o666), owner: Some("rob") };
@@ -122,8 +125,8 @@ mod tests {
     fn other_files_and_idle_numbers_change_for_nobody() {
         let world = World::with(2, 0o660);
         let stat = Stat { mode: 0o600, ..NONE };
-        let idle = Node::File(TCP, 1, File::Ctl);
-        let others = [Node::Root, Node::Ndb, Node::Clone(TCP), Node::File(TCP, 0, File::Err), idle];
+        let idle = Node::File(tcp(1), File::Ctl);
+        let others = [Node::Root, NDB, Node::Clone(TCP), Node::File(tcp(0), File::Err), idle];
         for node in others {
             assert_eq!(wstat(node, &stat, "gate", &world), DENIED, "{node:?}");
         }
@@ -133,7 +136,7 @@ mod tests {
     fn nothing_and_a_length_of_zero_are_accepted_everywhere() {
         let world = World::with(1, 0o660);
         let truncate = Stat { length: 0, mtime: 7, atime: 7, ..NONE };
-        for node in [Node::Root, Node::Ndb, Node::Clone(TCP), CTL, Node::File(TCP, 0, File::Err)] {
+        for node in [Node::Root, NDB, Node::Clone(TCP), ctl(), Node::File(tcp(0), File::Err)] {
             for stat in [NONE, truncate] {
                 assert_eq!(wstat(node, &stat, "none", &world), Ok(Change::default()));
             }
@@ -158,7 +161,7 @@ mod tests {
             Stat { length: 0, name: "x", ..NONE },
         ];
         for stat in fields {
-            assert_eq!(wstat(CTL, &stat, "gate", &world), DENIED, "{stat:?}");
+            assert_eq!(wstat(ctl(), &stat, "gate", &world), DENIED, "{stat:?}");
         }
     }
 
@@ -190,8 +193,8 @@ mod tests {
             (request(SIZE | 0x200, 0, 0), DENIED),
         ];
         for (request, expected) in table {
-            assert_eq!(setattr(CTL, &request, "glenda", &world), expected, "{request:?}");
+            assert_eq!(setattr(ctl(), &request, "glenda", &world), expected, "{request:?}");
         }
-        assert_eq!(setattr(CTL, &request(MODE, 0o600, 0), "rob", &world), DENIED);
+        assert_eq!(setattr(ctl(), &request(MODE, 0o600, 0), "rob", &world), DENIED);
     }
 }

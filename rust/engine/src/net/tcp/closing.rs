@@ -14,12 +14,12 @@ use std::time::Instant;
 use netrelay_proto::error::Refusal;
 use rustix::io::Errno;
 
-use super::host::Host;
 use super::inbound::discard;
-use super::operation::Outcome;
 use super::outbound::Outbound;
 use crate::buffers::ORDINARY;
 use crate::mailbox::Waiter;
+use crate::net::host::Host;
+use crate::net::operation::Outcome;
 
 /// Receives that one turn spends on draining.
 const TURN: usize = 8;

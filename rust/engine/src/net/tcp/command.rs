@@ -1,4 +1,4 @@
-//! Carrying out ctl commands that parsed (docs/tree.md, section 5).
+//! Carrying out ctl commands (docs/tree.md, section 5).
 //!
 //! Every command but connect is done when its Twrite is answered. What a command needs of the
 //! conversation's state is checked here; who may write to ctl was checked when it was opened.
@@ -8,26 +8,32 @@ use std::time::Duration;
 
 use netrelay_proto::error::Refusal;
 
-use super::address::{Local, Remote};
-use super::conversation::{Conversation, State};
-use super::ctl::Command;
-use super::host::Host;
-use super::operation::Outcome;
-use super::tcp;
+use super::conversation::TcpConversation;
+use super::sockets;
 use crate::error::refusal;
 use crate::log::Event as Note;
 use crate::mailbox::Waiter;
+use crate::net::address::{Local, Remote};
+use crate::net::conversation::{Conversation, State};
+use crate::net::ctl::Command;
+use crate::net::host::Host;
+use crate::net::operation::Outcome;
 use crate::work::Source;
 
-impl Conversation {
-    /// A Twrite of `count` bytes to ctl; what came of it, or nothing while a connect waits.
-    pub(crate) fn control(
+impl TcpConversation {
+    /// A Twrite of ctl; what came of it, or nothing while a connect waits.
+    pub(super) fn command(
         &mut self,
         waiter: Waiter,
-        command: Command,
-        count: u32,
+        line: &[u8],
         host: &mut Host,
     ) -> Option<Outcome> {
+        // An msize bounds the length.
+        let count = u32::try_from(line.len()).unwrap_or(u32::MAX);
+        let command = match Command::parse(line) {
+            Ok(command) => command,
+            Err(why) => return Some(Outcome::Refused(why)),
+        };
         let done = match command {
             Command::Connect { remote, local } => {
                 return match self.connect(remote, local, host) {
@@ -39,7 +45,7 @@ impl Conversation {
                 };
             }
             Command::Announce(local) => self.announce(local, host),
-            Command::Bind(local) => self.bind(local),
+            Command::Bind(local) => self.bind(local, host),
             Command::Hangup => {
                 self.hang_up(host);
                 Ok(())
@@ -50,8 +56,8 @@ impl Conversation {
             }
             Command::ShutdownWrite => self.shutdown_write(host),
             Command::Keepalive(idle) => self.keep_alive(idle),
-            Command::Ttl(ttl) => self.tune(tcp::Tuning { ttl: Some(ttl), ..self.tuning }),
-            Command::Tos(tos) => self.tune(tcp::Tuning { tos: Some(tos), ..self.tuning }),
+            Command::Ttl(ttl) => self.tune(sockets::Tuning { ttl: Some(ttl), ..self.tuning }),
+            Command::Tos(tos) => self.tune(sockets::Tuning { tos: Some(tos), ..self.tuning }),
             Command::IgnoreAdvice => Ok(()),
         };
         Some(done.map_or_else(Outcome::Refused, |()| Outcome::Wrote(count)))
@@ -73,8 +79,9 @@ impl Conversation {
         self.remote = Some(remote.socket);
         self.from = local.is_some_and(|local| local.address.is_some() || local.port != 0);
         host.shared.stats.dials.add(1);
-        let dialled = tcp::dial(remote.socket, local, self.tuning).and_then(|socket| {
-            host.watch(socket.as_fd(), Source::Conversation(self.number))?;
+        let from = &host.stack(self.key).sockets;
+        let dialled = sockets::dial(from, remote.socket, local, self.tuning).and_then(|socket| {
+            host.watch(socket.as_fd(), Source::Conversation(self.key))?;
             Ok(socket)
         });
         match dialled {
@@ -94,21 +101,22 @@ impl Conversation {
 
     fn announce(&mut self, local: Local, host: &mut Host) -> Result<(), Refusal> {
         self.idle()?;
-        let socket = tcp::announce(local, self.tuning).map_err(refusal)?;
-        host.watch(socket.as_fd(), Source::Conversation(self.number)).map_err(refusal)?;
-        if let Some(local) = tcp::local(socket.as_fd()) {
-            host.record(self.number, Note::Announce(local));
+        let from = &host.stack(self.key).sockets;
+        let socket = sockets::announce(from, local, self.tuning).map_err(refusal)?;
+        host.watch(socket.as_fd(), Source::Conversation(self.key)).map_err(refusal)?;
+        if let Some(local) = sockets::local(socket.as_fd()) {
+            host.record(self.key, Note::Announce(local));
         }
         self.socket = Some(socket);
         self.state = State::Announced;
         Ok(())
     }
 
-    fn bind(&mut self, local: Local) -> Result<(), Refusal> {
+    fn bind(&mut self, local: Local, host: &Host) -> Result<(), Refusal> {
         self.idle()?;
-        tcp::probe(local).map_err(refusal)?;
+        let local = sockets::probe(&host.stack(self.key).sockets, local).map_err(refusal)?;
         self.bound = Some(local);
-        self.local = Some(tcp::chosen(local));
+        self.local = Some(sockets::chosen(local));
         Ok(())
     }
 
@@ -123,14 +131,14 @@ impl Conversation {
         let (State::Connected, Some(socket)) = (self.state, self.socket()) else {
             return Err(Refusal::NOT_ESTABLISHED);
         };
-        tcp::keep_alive(socket, idle).map_err(refusal)?;
+        sockets::keep_alive(socket, idle).map_err(refusal)?;
         self.keepalive = idle;
         Ok(())
     }
 
-    fn tune(&mut self, tuning: tcp::Tuning) -> Result<(), Refusal> {
+    fn tune(&mut self, tuning: sockets::Tuning) -> Result<(), Refusal> {
         if let Some(socket) = self.socket() {
-            tcp::tune(socket, tuning).map_err(refusal)?;
+            sockets::tune(socket, tuning).map_err(refusal)?;
         }
         self.tuning = tuning;
         Ok(())

@@ -1,13 +1,7 @@
-//! One conversation: its state, its socket, and what waits at it.
+//! One TCP conversation: its state, its socket, and what waits at it.
 //!
-//! A conversation is driven from two sides. Requests come from sessions and are answered at once or
-//! leave their answer in [`Host::done`] later; events come from the loop and only set flags, and
-//! [`Conversation::serve`] then does for a bounded time what the flags allow. All readiness is
-//! edge-triggered: a flag stays until a call to the host finds otherwise.
-//!
-//! A conversation lives from the clone (or the call) that took its number until the last clunk of
-//! ctl, data and err; the registry counts those. What remains of the connection then is closed in
-//! the background, under no number. Who may do what was checked before a request comes here.
+//! The order of everything that happens here is in [`super::super::conversation`]; what remains of a
+//! connection at its release is closed in the background, under no number.
 
 use std::mem;
 use std::net::SocketAddr;
@@ -17,23 +11,25 @@ use std::time::Duration;
 use netrelay_proto::error::Refusal;
 use rustix::io::Errno;
 
-use super::address::{Local, endpoint};
-use super::calls::Calls;
-use super::host::Host;
-use super::inbound::{Inbound, More};
-use super::operation::Outcome;
+use super::inbound::Inbound;
 use super::outbound::Outbound;
 use super::status::{self, TcpInfo};
-use super::{tcp, tcp_info};
+use super::{info, sockets};
 use crate::error::refusal;
 use crate::log::Event as Note;
 use crate::mailbox::Waiter;
-use crate::tree::qid::File;
+use crate::net::address::{Local, endpoint};
+use crate::net::calls::Calls;
+use crate::net::conversation::{Call, Conversation, Event, More, State};
+use crate::net::host::Host;
+use crate::net::operation::Outcome;
+use crate::tree::qid::{File, Key};
+use crate::work::Source;
 
 /// A numbered directory of `/net/tcp` in use.
 #[derive(Debug)]
-pub(crate) struct Conversation {
-    pub(super) number: u32,
+pub(crate) struct TcpConversation {
+    pub(super) key: Key,
     pub(super) state: State,
     /// The connection, or the listener of an announced conversation.
     pub(super) socket: Option<OwnedFd>,
@@ -52,67 +48,11 @@ pub(crate) struct Conversation {
     pub(super) local: Option<SocketAddr>,
     pub(super) remote: Option<SocketAddr>,
     pub(super) keepalive: Duration,
-    pub(super) tuning: tcp::Tuning,
-    /// Reads of err, which only a flush ends.
-    err_reads: Vec<Waiter>,
-    /// It is in the ready queue.
-    pub(super) queued: bool,
+    pub(super) tuning: sockets::Tuning,
 }
 
-/// Where a conversation stands (`docs/tree.md` 5).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum State {
-    /// As clone left it.
-    Idle,
-    /// A connect waits for the network.
-    Connecting,
-    /// A connection is up.
-    Connected,
-    /// It takes calls.
-    Announced,
-    /// It is over.
-    Hungup,
-}
-
-impl Conversation {
-    /// One that a clone took.
-    pub(crate) fn new(number: u32) -> Self {
-        Self {
-            number,
-            state: State::Idle,
-            socket: None,
-            inbound: Inbound::default(),
-            outbound: Outbound::default(),
-            calls: Calls::default(),
-            connecting: None,
-            failure: None,
-            bound: None,
-            from: false,
-            local: None,
-            remote: None,
-            keepalive: Duration::ZERO,
-            tuning: tcp::Tuning::default(),
-            err_reads: Vec::new(),
-            queued: false,
-        }
-    }
-
-    /// One that a call made; the socket is watched for it already.
-    pub(crate) fn called(number: u32, socket: OwnedFd) -> Self {
-        let mut conversation = Self::new(number);
-        conversation.state = State::Connected;
-        conversation.remote = tcp::remote(socket.as_fd());
-        conversation.socket = Some(socket);
-        conversation.outbound.note_writable();
-        conversation
-    }
-
-    pub(crate) fn socket(&self) -> Option<BorrowedFd<'_>> {
-        self.socket.as_ref().map(AsFd::as_fd)
-    }
-
-    /// A Tread of data; it waits for the next run.
-    pub(crate) fn read(&mut self, waiter: Waiter, count: u32) -> Option<Outcome> {
+impl Conversation for TcpConversation {
+    fn read(&mut self, waiter: Waiter, count: u32) -> Option<Outcome> {
         match self.state {
             State::Idle | State::Announced => Some(Outcome::Refused(Refusal::HUNGUP)),
             State::Connecting | State::Connected | State::Hungup if count == 0 => {
@@ -125,28 +65,15 @@ impl Conversation {
         }
     }
 
-    /// Whether a run could answer a Tread.
-    pub(crate) fn has_input(&self) -> bool {
+    fn has_input(&self) -> bool {
         self.inbound.has_input() || self.state == State::Hungup
     }
 
-    /// Whether that Twrite waits here.
-    pub(crate) fn holds_write(&self, waiter: &Waiter) -> bool {
+    fn holds_write(&self, waiter: &Waiter) -> bool {
         self.outbound.holds(waiter)
     }
 
-    /// A Tread of err: nothing is ever there to read.
-    pub(crate) fn read_err(&mut self, waiter: Waiter) {
-        self.err_reads.push(waiter);
-    }
-
-    /// A Twrite of data, whole.
-    pub(crate) fn write(
-        &mut self,
-        waiter: Waiter,
-        data: &[u8],
-        host: &mut Host,
-    ) -> Option<Outcome> {
+    fn write(&mut self, waiter: Waiter, data: &[u8], host: &mut Host) -> Option<Outcome> {
         if let Err(why) = self.writable() {
             return Some(Outcome::Refused(why));
         }
@@ -163,23 +90,20 @@ impl Conversation {
         }
     }
 
-    /// A Twrite of data of which only the head has arrived; its bytes come by [`Self::feed`].
-    pub(crate) fn begin_write(&mut self, waiter: Waiter, count: usize) -> Result<(), Refusal> {
+    fn begin_write(&mut self, waiter: Waiter, count: usize) -> Result<(), Refusal> {
         self.writable()?;
         self.outbound.begin(waiter, count);
         Ok(())
     }
 
-    /// The next bytes of a Twrite that was begun.
-    pub(crate) fn feed(&mut self, waiter: &Waiter, bytes: &[u8], host: &mut Host) {
+    fn feed(&mut self, waiter: &Waiter, bytes: &[u8], host: &mut Host) {
         let socket = self.socket.as_ref().map(AsFd::as_fd);
         if let Err(error) = self.outbound.feed(socket, waiter, bytes, host) {
             self.fail(refusal(error), host);
         }
     }
 
-    /// A Topen of listen.
-    pub(crate) fn listen(&mut self, waiter: Waiter) -> Result<(), Refusal> {
+    fn listen(&mut self, waiter: Waiter) -> Result<(), Refusal> {
         if self.state != State::Announced {
             return Err(Refusal::NOT_ANNOUNCED);
         }
@@ -187,32 +111,60 @@ impl Conversation {
         Ok(())
     }
 
-    /// Takes `waiter`'s request back: what is left to say of it, or nothing if it is not here.
-    pub(crate) fn withdraw(&mut self, waiter: &Waiter, host: &mut Host) -> Option<Outcome> {
+    fn control(&mut self, waiter: Waiter, line: &[u8], host: &mut Host) -> Option<Outcome> {
+        self.command(waiter, line, host)
+    }
+
+    fn take_call(&mut self, _: &mut Host) -> Option<(Waiter, Result<Call, Refusal>)> {
+        if !self.calls.wanted() {
+            return None;
+        }
+        let accepted = sockets::accept(self.socket()?);
+        if let Err(Errno::AGAIN) = accepted {
+            self.calls.note_empty();
+            return None;
+        }
+        let called = |socket| -> Call { Box::new(Self::called(self.key, socket)) };
+        let call = accepted.map(called).map_err(refusal);
+        Some((self.calls.next()?, call))
+    }
+
+    fn begin(&mut self, key: Key, host: &mut Host) -> Result<(), Refusal> {
+        self.key = key;
+        if let Some(socket) = self.socket() {
+            host.watch(socket, Source::Conversation(key)).map_err(refusal)?;
+        }
+        if let Some(remote) = self.remote {
+            host.record(key, Note::Call(remote));
+        }
+        Ok(())
+    }
+
+    fn turn_away(&mut self) {
+        if let Some(socket) = self.socket() {
+            sockets::reset_on_close(socket);
+        }
+    }
+
+    fn withdraw(&mut self, waiter: &Waiter, host: &mut Host) -> Option<Outcome> {
         if self.connecting.is_some_and(|(connecting, _)| connecting == *waiter) {
             // The attempt is given up, so the conversation is as it was before.
             self.connecting = None;
             self.socket = None;
             self.remote = None;
-            self.local = self.bound.map(tcp::chosen);
+            self.local = self.bound.map(sockets::chosen);
             self.state = State::Idle;
             self.inbound.refuse(&Refusal::HUNGUP, host);
             self.outbound.refuse(&Refusal::HUNGUP, host);
             return Some(Outcome::Withdrawn);
         }
-        let errs = self.err_reads.len();
-        self.err_reads.retain(|parked| parked != waiter);
-        if errs != self.err_reads.len()
-            || self.inbound.withdraw(waiter)
-            || self.calls.withdraw(waiter)
-        {
+        if self.inbound.withdraw(waiter) || self.calls.withdraw(waiter) {
             return Some(Outcome::Withdrawn);
         }
         self.outbound.withdraw(waiter, host)
     }
 
-    /// What the loop has seen at the socket.
-    pub(crate) fn note(&mut self, event: Event) {
+    fn note(&mut self, event: Event) {
         if event.readable {
             self.inbound.note_readable(event.doubtful);
             self.calls.note_ready();
@@ -222,9 +174,7 @@ impl Conversation {
         }
     }
 
-    /// Does what the flags allow, for a bounded time. Calls are taken by the table, as each makes
-    /// another conversation.
-    pub(crate) fn serve(&mut self, host: &mut Host) -> More {
+    fn serve(&mut self, host: &mut Host) -> More {
         if self.state == State::Connecting {
             self.settle_connect(host);
         }
@@ -240,13 +190,64 @@ impl Conversation {
         }
     }
 
-    /// The text of local, remote or status.
-    pub(crate) fn text(&self, file: File) -> String {
+    fn text(&self, file: File) -> String {
         match file {
-            File::Local => endpoint(self.socket().map_or(self.local, |socket| tcp::local(socket))),
+            File::Local => {
+                endpoint(self.socket().map_or(self.local, |socket| sockets::local(socket)))
+            }
             File::Remote => endpoint(self.remote),
             _ => self.status(),
         }
+    }
+
+    fn release(mut self: Box<Self>, host: &mut Host) {
+        let why = Refusal::INTERRUPTED;
+        self.note_end(host);
+        self.inbound.refuse(&why, host);
+        self.calls.refuse(&why, host);
+        if let Some((waiter, _)) = self.connecting.take() {
+            host.finish(waiter, Outcome::Refused(why.clone()));
+        }
+        match (self.state, self.socket.take()) {
+            (State::Connected, Some(socket)) => host.retire(socket, self.outbound),
+            _ => self.outbound.refuse(&Refusal::HUNGUP, host),
+        }
+    }
+}
+
+impl TcpConversation {
+    /// One that a clone took.
+    pub(crate) fn new(key: Key) -> Self {
+        Self {
+            key,
+            state: State::Idle,
+            socket: None,
+            inbound: Inbound::default(),
+            outbound: Outbound::default(),
+            calls: Calls::default(),
+            connecting: None,
+            failure: None,
+            bound: None,
+            from: false,
+            local: None,
+            remote: None,
+            keepalive: Duration::ZERO,
+            tuning: sockets::Tuning::default(),
+        }
+    }
+
+    /// One that a call to `announced` made; its number is to come.
+    fn called(announced: Key, socket: OwnedFd) -> Self {
+        let mut conversation = Self::new(announced);
+        conversation.state = State::Connected;
+        conversation.remote = sockets::remote(socket.as_fd());
+        conversation.socket = Some(socket);
+        conversation.outbound.note_writable();
+        conversation
+    }
+
+    pub(super) fn socket(&self) -> Option<BorrowedFd<'_>> {
+        self.socket.as_ref().map(AsFd::as_fd)
     }
 
     /// Resets the connection or stops taking calls (`hangup`). Readers get what has arrived.
@@ -254,7 +255,7 @@ impl Conversation {
         let connection = self.socket.as_ref().filter(|_| self.state == State::Connected);
         self.inbound.hang_up(connection.map(AsFd::as_fd));
         if let Some(socket) = self.drop_socket() {
-            tcp::reset_on_close(socket.as_fd());
+            sockets::reset_on_close(socket.as_fd());
         }
         self.outbound.refuse(&Refusal::HUNGUP, host);
         self.become_hungup(host);
@@ -271,24 +272,6 @@ impl Conversation {
             host.retire(socket, mem::take(&mut self.outbound));
         }
         self.become_hungup(host);
-    }
-
-    /// The last clunk; a connection goes on to be closed in the background.
-    pub(crate) fn release(mut self, host: &mut Host) {
-        let why = Refusal::INTERRUPTED;
-        self.note_end(host);
-        self.inbound.refuse(&why, host);
-        self.calls.refuse(&why, host);
-        for waiter in self.err_reads.drain(..) {
-            host.finish(waiter, Outcome::Refused(why.clone()));
-        }
-        if let Some((waiter, _)) = self.connecting.take() {
-            host.finish(waiter, Outcome::Refused(why.clone()));
-        }
-        match (self.state, self.socket.take()) {
-            (State::Connected, Some(socket)) => host.retire(socket, self.outbound),
-            _ => self.outbound.refuse(&Refusal::HUNGUP, host),
-        }
     }
 
     /// The connection failed: Twrites are refused, readers get what arrived and then `why`.
@@ -313,19 +296,19 @@ impl Conversation {
     /// Tells the log, if there was anything to end.
     fn note_end(&self, host: &Host) {
         if matches!(self.state, State::Connected | State::Announced) {
-            host.record(self.number, Note::Hangup);
+            host.record(self.key, Note::Hangup(self.remote));
         }
     }
 
     /// Parts with the socket; our end's address is still told.
     fn drop_socket(&mut self) -> Option<OwnedFd> {
         let socket = self.socket.take()?;
-        self.local = tcp::local(socket.as_fd());
+        self.local = sockets::local(socket.as_fd());
         Some(socket)
     }
 
     fn status(&self) -> String {
-        let info = self.connection().map(tcp_info::ask);
+        let info = self.connection().map(info::ask);
         let word = match self.state {
             State::Idle | State::Hungup => status::CLOSED,
             State::Connecting => status::SYN_SENT,
@@ -353,7 +336,7 @@ impl Conversation {
 
     fn serve_reads(&mut self, host: &mut Host) -> More {
         let socket = self.socket.as_ref().map(AsFd::as_fd);
-        let more = self.inbound.serve(self.number, socket, self.failure.as_ref(), host);
+        let more = self.inbound.serve(self.key, socket, self.failure.as_ref(), host);
         if self.failure.is_none()
             && let Some(why) = self.inbound.failure().cloned()
         {
@@ -366,14 +349,14 @@ impl Conversation {
     }
 
     fn settle_connect(&mut self, host: &mut Host) {
-        let Some(result) = self.socket().and_then(tcp::dialled) else { return };
+        let Some(result) = self.socket().and_then(sockets::dialled) else { return };
         let waiter = self.connecting.take();
         let outcome = match result {
             Ok(()) => {
                 self.state = State::Connected;
                 self.outbound.note_writable();
                 if let Some(remote) = self.remote {
-                    host.record(self.number, Note::Connect(remote));
+                    host.record(self.key, Note::Connect(remote));
                 }
                 waiter.map(|(waiter, count)| (waiter, Outcome::Wrote(count)))
             }
@@ -400,16 +383,4 @@ impl Conversation {
             error => refusal(error),
         }
     }
-}
-
-/// What the loop saw at a socket.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Event {
-    /// Bytes, a call, the peer's end or an error.
-    pub(crate) readable: bool,
-    /// Room for bytes, the end of a connect or an error.
-    pub(crate) writable: bool,
-    /// The peer's end, urgent bytes or an error were among it: a short receive then does not mean
-    /// that nothing is left.
-    pub(crate) doubtful: bool,
 }

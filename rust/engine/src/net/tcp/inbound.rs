@@ -15,11 +15,13 @@ use netrelay_proto::error::Refusal;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 
-use super::host::Host;
-use super::operation::Outcome;
 use crate::buffers::{LARGE, ORDINARY, Payload};
 use crate::error::refusal;
 use crate::mailbox::Waiter;
+use crate::net::conversation::More;
+use crate::net::host::Host;
+use crate::net::operation::Outcome;
+use crate::tree::qid::Key;
 
 /// Bytes one conversation may receive before others have their turn.
 const TURN: usize = 1 << 20;
@@ -58,15 +60,6 @@ enum End {
 enum Stop {
     End,
     Error(Errno),
-}
-
-/// Whether there is more to do in a later turn.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum More {
-    /// Nothing until something happens.
-    Idle,
-    /// Run again after the others.
-    Again,
 }
 
 impl Inbound {
@@ -126,14 +119,14 @@ impl Inbound {
     /// write or an event has found out about the connection; it is told once all is read.
     pub(crate) fn serve(
         &mut self,
-        number: u32,
+        key: Key,
         socket: Option<BorrowedFd<'_>>,
         failure: Option<&Refusal>,
         host: &mut Host,
     ) -> More {
         let mut budget = TURN;
         while let Some((waiter, count)) = self.reads.front().copied() {
-            if host.holds(&waiter, number) {
+            if host.holds(&waiter, key) {
                 break;
             }
             let count = usize::try_from(count).unwrap_or(usize::MAX);

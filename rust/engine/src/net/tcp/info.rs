@@ -1,6 +1,6 @@
 //! Asks Linux what it knows of a TCP socket, for the status file.
 //!
-//! The only unsafe code of the crate: neither std nor our crates have `TCP_INFO` and `SIOCOUTQ`.
+//! Unsafe, as neither std nor our crates have `TCP_INFO` and `SIOCOUTQ`.
 //! The struct is read as bytes, because its length depends on the kernel.
 #![allow(unsafe_code, reason = "two system calls that no safe binding has")]
 

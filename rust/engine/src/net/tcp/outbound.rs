@@ -17,10 +17,10 @@ use netrelay_proto::error::Refusal;
 use rustix::io::Errno;
 use rustix::net::{SendAncillaryBuffer, SendFlags, Shutdown, send, sendmsg, shutdown};
 
-use super::host::Host;
-use super::operation::Outcome;
 use crate::buffers::Payload;
 use crate::mailbox::Waiter;
+use crate::net::host::Host;
+use crate::net::operation::Outcome;
 
 /// Waiting Twrites that one send may take from.
 const SLICES: usize = 32;

@@ -16,11 +16,12 @@ use rustix::net::sockopt::{
     socket_error,
 };
 use rustix::net::{
-    AddressFamily, SocketAddrAny, SocketFlags, SocketType, accept_with, bind, connect, getpeername,
-    getsockname, listen, socket_with,
+    SocketAddrAny, SocketFlags, SocketType, accept_with, bind, connect, getpeername, getsockname,
+    listen,
 };
 
-use super::address::Local;
+use crate::net::address::Local;
+use crate::net::sockets::{Sockets, family};
 
 /// Completed calls that the host keeps for an announced conversation until they are listened for.
 const BACKLOG: i32 = 128;
@@ -40,11 +41,13 @@ pub(crate) struct Tuning {
 /// # Errors
 /// The host refuses at once; `ADDRNOTAVAIL` without `local` means that it has no port left.
 pub(crate) fn dial(
+    from: &Sockets,
     remote: SocketAddr,
     local: Option<Local>,
     tuning: Tuning,
 ) -> Result<OwnedFd, Errno> {
-    let socket = socket(family(remote.ip()))?;
+    let local = from.local(local, Some(remote.ip()))?;
+    let socket = socket(from, remote.ip())?;
     set_tcp_nodelay(&socket, true)?;
     tune(socket.as_fd(), tuning)?;
     if let Some(local) = local {
@@ -70,16 +73,17 @@ pub(crate) fn dialled(socket: BorrowedFd<'_>) -> Option<Result<(), Errno>> {
 ///
 /// # Errors
 /// The host refuses the address or the port.
-pub(crate) fn announce(local: Local, tuning: Tuning) -> Result<OwnedFd, Errno> {
+pub(crate) fn announce(from: &Sockets, local: Local, tuning: Tuning) -> Result<OwnedFd, Errno> {
+    let local = from.local(Some(local), None)?.unwrap_or(local);
     if local.restricted && local.port == 0 {
         // Two families can't be given the same port of a range without a race; nobody asks.
         return Err(Errno::ADDRNOTAVAIL);
     }
     let listener = match local.address {
-        Some(address) => listener(address, local.port, tuning)?,
-        None => match listener(Ipv6Addr::UNSPECIFIED.into(), local.port, tuning) {
+        Some(address) => listener(from, address, local.port, tuning)?,
+        None => match listener(from, Ipv6Addr::UNSPECIFIED.into(), local.port, tuning) {
             Err(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL) => {
-                listener(Ipv4Addr::UNSPECIFIED.into(), local.port, tuning)?
+                listener(from, Ipv4Addr::UNSPECIFIED.into(), local.port, tuning)?
             }
             made => made?,
         },
@@ -88,14 +92,16 @@ pub(crate) fn announce(local: Local, tuning: Tuning) -> Result<OwnedFd, Errno> {
     Ok(listener)
 }
 
-/// Checks that `local` may be bound, without taking it.
+/// Checks that `local` may be bound, without taking it; the end that it is in this stack.
 ///
 /// # Errors
 /// The host refuses the address or the port.
-pub(crate) fn probe(local: Local) -> Result<(), Errno> {
+pub(crate) fn probe(from: &Sockets, local: Local) -> Result<Local, Errno> {
+    let local = from.local(Some(local), None)?.unwrap_or(local);
     let address = local.address.unwrap_or(Ipv6Addr::UNSPECIFIED.into());
-    let socket = socket(family(address))?;
-    bind_to(socket.as_fd(), address, local)
+    let socket = socket(from, address)?;
+    bind_to(socket.as_fd(), address, local)?;
+    Ok(local)
 }
 
 /// Takes one call off a listener: its socket and who calls.
@@ -173,8 +179,8 @@ pub(crate) fn tune(socket: BorrowedFd<'_>, tuning: Tuning) -> Result<(), Errno> 
     Ok(())
 }
 
-fn listener(address: IpAddr, port: u16, tuning: Tuning) -> Result<OwnedFd, Errno> {
-    let socket = socket(family(address))?;
+fn listener(from: &Sockets, address: IpAddr, port: u16, tuning: Tuning) -> Result<OwnedFd, Errno> {
+    let socket = socket(from, address)?;
     set_socket_reuseaddr(&socket, true)?;
     if let IpAddr::V6(address) = address {
         set_ipv6_v6only(&socket, !address.is_unspecified())?;
@@ -198,15 +204,8 @@ fn bind_to(socket: BorrowedFd<'_>, address: IpAddr, local: Local) -> Result<(), 
     Err(Errno::ADDRNOTAVAIL)
 }
 
-fn socket(family: AddressFamily) -> Result<OwnedFd, Errno> {
-    socket_with(family, SocketType::STREAM, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC, None)
-}
-
-fn family(address: IpAddr) -> AddressFamily {
-    match address {
-        IpAddr::V4(_) => AddressFamily::INET,
-        IpAddr::V6(_) => AddressFamily::INET6,
-    }
+fn socket(from: &Sockets, address: IpAddr) -> Result<OwnedFd, Errno> {
+    from.make(family(address), SocketType::STREAM, None)
 }
 
 /// Any address of the family of `remote`.

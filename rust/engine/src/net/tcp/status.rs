@@ -1,6 +1,6 @@
 //! The texts of status and stats (ip(3)), from what Linux tells of a socket and of the host.
 //!
-//! Pure: numbers come in, text goes out; [`super::tcp_info`] asks the host. What Linux does not tell
+//! Pure: numbers come in, text goes out; [`super::info`] asks the host. What Linux does not tell
 //! is 0. Programs look at the first word of a status; the rest is for people.
 
 use std::fmt::Write as _;

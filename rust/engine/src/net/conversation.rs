@@ -1,0 +1,140 @@
+//! What every conversation is, whatever its protocol (ip(3); docs/tree.md, section 5).
+//!
+//! A conversation is driven from two sides. Requests come from sessions and are answered at once or
+//! leave their answer in [`Host::done`] later; events come from the loop and only set flags, and
+//! [`Conversation::serve`] then does for a bounded time what the flags allow. All readiness is
+//! edge-triggered: a flag stays until a call to the host finds otherwise.
+//!
+//! A conversation lives from the clone (or the call) that took its number until the last clunk of
+//! ctl, data and err; the registry counts those. Who may do what was checked before a request comes
+//! here. Each protocol has a type of its own; [`make`] is the table.
+
+use std::fmt;
+
+use netrelay_proto::error::Refusal;
+
+use super::host::Host;
+use super::operation::Outcome;
+use super::tcp::TcpConversation;
+use crate::mailbox::Waiter;
+use crate::tree::protocol::Protocol;
+use crate::tree::qid::{File, Key};
+
+/// A numbered directory of a protocol, in use.
+pub(crate) trait Conversation: fmt::Debug + Send {
+    /// A Tread of data; none if it waits for the next run.
+    fn read(&mut self, waiter: Waiter, count: u32) -> Option<Outcome>;
+
+    /// Whether a run could answer a Tread.
+    fn has_input(&self) -> bool;
+
+    /// A Twrite of data, whole; none if it waits.
+    fn write(&mut self, waiter: Waiter, data: &[u8], host: &mut Host) -> Option<Outcome>;
+
+    /// A Twrite of data of which only the head has arrived; its bytes come by [`Self::feed`]. Only
+    /// a stream's can be begun.
+    ///
+    /// # Errors
+    /// It is refused; the bytes are still on their way.
+    fn begin_write(&mut self, waiter: Waiter, count: usize) -> Result<(), Refusal> {
+        let _ = (waiter, count);
+        Err(Refusal::HUNGUP)
+    }
+
+    /// Whether that Twrite waits here.
+    fn holds_write(&self, waiter: &Waiter) -> bool {
+        let _ = waiter;
+        false
+    }
+
+    /// The next bytes of a Twrite that was begun.
+    fn feed(&mut self, waiter: &Waiter, bytes: &[u8], host: &mut Host) {
+        let _ = (waiter, bytes, host);
+    }
+
+    /// A Twrite of ctl, one command; none while a connect waits.
+    fn control(&mut self, waiter: Waiter, line: &[u8], host: &mut Host) -> Option<Outcome>;
+
+    /// A Topen of listen, which waits for a call.
+    ///
+    /// # Errors
+    /// `not announced`.
+    fn listen(&mut self, waiter: Waiter) -> Result<(), Refusal>;
+
+    /// A call, for a listen that waits, or why that listen gets none.
+    fn take_call(&mut self, host: &mut Host) -> Option<(Waiter, Result<Call, Refusal>)>;
+
+    /// This is the conversation of a call, and `key` its number; what it was made from is watched
+    /// from now on.
+    ///
+    /// # Errors
+    /// The host has no room for it.
+    fn begin(&mut self, key: Key, host: &mut Host) -> Result<(), Refusal>;
+
+    /// This is the conversation of a call that there is no number for: the caller is told, if the
+    /// protocol can.
+    fn turn_away(&mut self) {}
+
+    /// Takes `waiter`'s request back: what is left to say of it, or nothing if it is not here.
+    fn withdraw(&mut self, waiter: &Waiter, host: &mut Host) -> Option<Outcome>;
+
+    /// What the loop has seen at the socket.
+    fn note(&mut self, event: Event);
+
+    /// Does what the flags allow, for a bounded time. Calls are taken by [`super::Net`], as each
+    /// makes another conversation.
+    fn serve(&mut self, host: &mut Host) -> More;
+
+    /// The text of local, remote or status.
+    fn text(&self, file: File) -> String;
+
+    /// The last clunk. What remains of a connection is closed in the background, under no number.
+    fn release(self: Box<Self>, host: &mut Host);
+}
+
+/// The conversation of a call, which has no number yet.
+pub(crate) type Call = Box<dyn Conversation>;
+
+/// A conversation as clone leaves it; none of a protocol whose directories are the host's.
+pub(crate) fn make(key: Key) -> Option<Box<dyn Conversation>> {
+    match key.branch.protocol {
+        Protocol::Tcp => Some(Box::new(TcpConversation::new(key))),
+        Protocol::Ipifc => None,
+    }
+}
+
+/// Where a conversation stands (`docs/tree.md` 5).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum State {
+    /// As clone left it.
+    Idle,
+    /// A connect waits for the network.
+    Connecting,
+    /// A connection is up.
+    Connected,
+    /// It takes calls.
+    Announced,
+    /// It is over.
+    Hungup,
+}
+
+/// Whether there is more to do in a later turn.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum More {
+    /// Nothing until something happens.
+    Idle,
+    /// Run again after the others.
+    Again,
+}
+
+/// What the loop saw at a socket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Event {
+    /// Bytes, a call, the peer's end or an error.
+    pub(crate) readable: bool,
+    /// Room for bytes, the end of a connect or an error.
+    pub(crate) writable: bool,
+    /// The peer's end, urgent bytes or an error were among it: a short receive then does not mean
+    /// that nothing is left.
+    pub(crate) doubtful: bool,
+}

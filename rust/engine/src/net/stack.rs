@@ -1,0 +1,72 @@
+//! One stack: where its sockets come from, the numbers of its conversations, its ndb and its log
+//! (docs/tree.md, section 9).
+//!
+//! Nothing of one stack is ever seen in another. Each part has a lock of its own, held for single
+//! calls only.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::registry::Registry;
+use super::sockets::Sockets;
+use crate::config::Config;
+use crate::log::Log;
+use crate::tree::Standing;
+use crate::tree::ndb::Ndb;
+use crate::tree::protocol::Protocol;
+use crate::tree::qid::MAX_CONVERSATIONS;
+
+/// A stack and all that is its own.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    pub(crate) sockets: Sockets,
+    pub(crate) log: Log,
+    registries: HashMap<Protocol, Registry>,
+    ndb: Mutex<Ndb>,
+    /// How many the host has, ever had; Python tells.
+    interfaces: AtomicU32,
+}
+
+impl Stack {
+    /// A stack without conversations.
+    pub(crate) fn new(config: &Config, sockets: Sockets) -> Self {
+        let made = Protocol::ALL.into_iter().filter(|protocol| !protocol.of_host());
+        let registry = || Registry::new(&config.host_owner, config.limits.conversations);
+        Self {
+            sockets,
+            log: Log::default(),
+            registries: made.map(|protocol| (protocol, registry())).collect(),
+            ndb: Mutex::new(Ndb::new(&config.ndb)),
+            interfaces: AtomicU32::new(0),
+        }
+    }
+
+    /// Who has which number of a protocol; none of one whose directories are the host's.
+    pub(crate) fn registry(&self, protocol: Protocol) -> Option<&Registry> {
+        self.registries.get(&protocol)
+    }
+
+    /// How many numbers of a protocol were ever used.
+    pub(crate) fn conversations(&self, protocol: Protocol) -> u32 {
+        let registry = self.registry(protocol).map(Registry::count);
+        registry.unwrap_or_else(|| self.interfaces.load(Ordering::Relaxed))
+    }
+
+    /// Whose a conversation is.
+    pub(crate) fn standing(&self, protocol: Protocol, number: u32) -> Standing {
+        let registry = self.registry(protocol);
+        registry.map_or_else(Standing::idle, |registry| registry.standing(number))
+    }
+
+    /// The text of ndb, locked for as long as the guard lives.
+    pub(crate) fn ndb(&self) -> MutexGuard<'_, Ndb> {
+        // Its changes are single calls on a vector, so a panic leaves nothing half done.
+        self.ndb.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `ipifc` lists so many interfaces from now on, as far as the qid has numbers for them.
+    pub(crate) fn set_interfaces(&self, count: u32) {
+        self.interfaces.store(count.min(MAX_CONVERSATIONS), Ordering::Relaxed);
+    }
+}

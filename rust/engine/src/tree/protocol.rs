@@ -1,0 +1,79 @@
+//! The protocols that are served, as a table: a row is all that the tree knows of one.
+//!
+//! Listings, walks and opens follow from it. What the conversations of a protocol do is in
+//! [`crate::net`], in a file of its own.
+
+use super::qid::File;
+
+/// A directory of `/net`.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Protocol {
+    /// Byte streams.
+    Tcp,
+    /// The host's interfaces, of which Python tells.
+    Ipifc,
+}
+
+impl Protocol {
+    /// They, in directory order.
+    pub(crate) const ALL: [Self; 2] = [Self::Tcp, Self::Ipifc];
+
+    /// The protocol of a qid's number.
+    pub(crate) fn of(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|protocol| protocol.number() == number)
+    }
+
+    /// Its number in a qid.
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Self::Tcp => 0,
+            Self::Ipifc => 2,
+        }
+    }
+
+    /// Its directory's name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Ipifc => "ipifc",
+        }
+    }
+
+    /// Whether its directories are what the host has: nobody makes one, and Python has the texts.
+    pub(crate) fn of_host(self) -> bool {
+        self == Self::Ipifc
+    }
+
+    /// Whether data is a stream of bytes, of which a part can be carried out before the rest is
+    /// there.
+    pub(crate) fn streams(self) -> bool {
+        self == Self::Tcp
+    }
+
+    /// That file of a conversation, if it has one.
+    pub(crate) fn file(self, file: File) -> Option<File> {
+        self.files().contains(&file).then_some(file)
+    }
+
+    /// The files of a conversation, in directory order.
+    pub(crate) fn files(self) -> &'static [File] {
+        match self {
+            Self::Tcp => &CONVERSATION,
+            Self::Ipifc => &INTERFACE,
+        }
+    }
+}
+
+const CONVERSATION: [File; 7] =
+    [File::Ctl, File::Data, File::Err, File::Listen, File::Local, File::Remote, File::Status];
+
+const INTERFACE: [File; 8] = [
+    File::Ctl,
+    File::Data,
+    File::Err,
+    File::Listen,
+    File::Local,
+    File::Remote,
+    File::Status,
+    File::Snoop,
+];
