@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import socket
+import threading
+from collections import deque
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,12 +29,15 @@ def reset(call: socket.socket) -> None:
     call.close()
 
 
-def fill(client: RawClient, data: int) -> list[int]:
+SMALL, LARGE = 60_000, 900_000
+
+
+def fill(client: RawClient, data: int, size: int = SMALL) -> list[int]:
     """Twrites until three have to wait; the tags of those that do.
 
     While the kernel's buffers still grow one may wait for a moment only.
     """
-    chunk = bytes(60_000)
+    chunk = bytes(size)
     waiting: list[int] = []
     while len(waiting) < 3:
         write, stat = client.send(m.Twrite(data, 0, chunk), m.Tstat(data))
@@ -228,13 +234,15 @@ def test_a_flushed_write_that_has_not_begun_is_withdrawn(client: RawClient, serv
     assert waiting[-1] not in client.order
 
 
+@pytest.mark.parametrize("size", [SMALL, LARGE])
 def test_a_flushed_write_that_has_begun_says_how_much_went(
-    client: RawClient, server: Server
+    door: Door, server: Server, size: int
 ) -> None:
+    client = door.attach(msize=1 << 20)
     _, ctl, data = client.dial(server.port)
     peer = server.accept()
     dialled = len(client.order)
-    begun, *_ = fill(client, data)
+    begun, *_ = fill(client, data, size)
     client.ask(m.Tflush(begun))
     client.write(ctl, b"shutdown write")
     shutdown = client.order[-1]
@@ -244,6 +252,50 @@ def test_a_flushed_write_that_has_begun_says_how_much_went(
     client.ask(m.Tstat(data))
     answers = [client.seen[tag] for tag in client.order[dialled:] if tag != shutdown]
     assert total == sum(reply.count for reply in answers if isinstance(reply, m.Rwrite))
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+def test_a_reset_in_the_middle_of_writes_costs_nobody_else_anything(
+    door: Door, server: Server, size: int
+) -> None:
+    client = door.attach(msize=1 << 20)
+    _, _, data = client.dial(server.port)
+    peer = server.accept()
+    _, _, other = client.dial(server.port)
+    second = server.accept()
+    waiting = fill(client, data, size)
+    reset(peer)
+    for tag in waiting:
+        with pytest.raises(RefusedError, match=r"^connection refused$"):
+            client.wait(tag)
+    payload = random.Random(size).randbytes(size)
+    (tag,) = client.send(m.Twrite(other, 0, payload))
+    got = b""
+    while len(got) < size:
+        got += second.recv(1 << 20)
+    assert (client.wait(tag), got) == (m.Rwrite(size), payload)
+
+
+def test_a_stream_in_full_flow_is_read_in_order_and_to_its_end(door: Door, server: Server) -> None:
+    """Large pieces are spliced and small ones copied; both come in turns here."""
+    client = door.attach(msize=4 << 20)
+    _, _, data = client.dial(server.port)
+    peer = server.accept()
+    chance = random.Random(9)
+    sent = chance.randbytes(24 << 20)
+
+    def send() -> None:
+        peer.sendall(sent)
+        peer.shutdown(socket.SHUT_WR)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    got, reads = bytearray(), deque(client.send(*(m.Tread(data, 0, 1 << 20) for _ in range(4))))
+    while piece := data_of(client.wait(reads.popleft())):
+        got += piece
+        reads += client.send(m.Tread(data, 0, chance.choice((1, 4096, 70_000, 1 << 20, 3 << 20))))
+    sender.join()
+    assert got == sent
 
 
 def test_waiting_writes_of_a_fid_are_bounded_and_leave_no_hole(

@@ -19,7 +19,7 @@ PATIENCE_S = 300.0
 
 def payload(seed: int, size: int) -> Iterator[bytes]:
     """`size` random bytes, the same for the same seed, in pieces of random length."""
-    source = random.Random(seed)  # noqa: S311 (test data, not secrets)
+    source = random.Random(seed)
     block = source.randbytes(min(BLOCK, max(size, 1)))
     left = size
     while left:
@@ -40,7 +40,7 @@ def digest(seed: int, size: int) -> str:
 
 def send(call: socket.socket, seed: int, size: int, *, pauses: bool = False) -> None:
     """Send the payload and then end this direction."""
-    whim = random.Random(~seed)  # noqa: S311
+    whim = random.Random(~seed)
     rest = threading.Event()
     for piece in payload(seed, size):
         if pauses and whim.random() < 0.002:

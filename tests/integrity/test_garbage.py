@@ -39,7 +39,7 @@ def recorded() -> list[bytes]:
 
 def streams(count: int, seed: int) -> Iterator[bytes]:
     """Random bytes and recorded sessions with mutations."""
-    whim = random.Random(seed)  # noqa: S311 (test data, not secrets)
+    whim = random.Random(seed)
     sessions = recorded()
     for _ in range(count):
         if whim.random() < 0.2:

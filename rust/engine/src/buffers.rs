@@ -9,10 +9,14 @@
 //! times slower); 1 MiB serves streams that fill 256 KiB at once; 64 KiB holds what a slow socket
 //! would not take of a small write. Smaller and larger buffers come from the allocator as asked.
 //!
+//! Large pieces of a stream are not received at all but spliced through a [`Pipe`]; free ones are
+//! kept here too.
+//!
 //! Nothing here is shared: a buffer that must cross to another worker is copied by whoever sends it.
 
 use std::sync::Arc;
 
+use crate::pipe::Pipe;
 use crate::stats::Stats;
 
 /// Room in front of every payload, at least a Twrite's header and at most what keeps it in its page.
@@ -34,17 +38,26 @@ pub(crate) const LARGE: usize = 1 << 20;
 /// Free text buffers that a worker keeps, and how large one may have grown to be kept.
 const TEXTS: (usize, usize) = (32, 64 << 10);
 
+/// Free pipes that a worker keeps, of two descriptors each. A busy session seldom has more on the way.
+const PIPES: usize = 8;
+
 /// A worker's free buffers.
 #[derive(Debug)]
 pub(crate) struct Pool {
     free: [Vec<Payload>; CLASSES.len()],
     texts: Vec<Vec<u8>>,
+    pipes: Vec<Pipe>,
     stats: Arc<Stats>,
 }
 
 impl Pool {
     pub(crate) fn new(stats: Arc<Stats>) -> Self {
-        Self { free: std::array::from_fn(|_| Vec::new()), texts: Vec::new(), stats }
+        Self {
+            free: std::array::from_fn(|_| Vec::new()),
+            texts: Vec::new(),
+            pipes: Vec::new(),
+            stats,
+        }
     }
 
     /// An empty buffer with room for at least `capacity` bytes of payload.
@@ -70,6 +83,21 @@ impl Pool {
                 free.push(payload);
                 return;
             }
+        }
+    }
+
+    /// An empty pipe; none when the host has no descriptors left.
+    pub(crate) fn pipe(&mut self) -> Option<Pipe> {
+        let pipe = self.pipes.pop().or_else(|| Pipe::new().ok())?;
+        self.stats.buffers.add(1);
+        Some(pipe)
+    }
+
+    /// Takes a pipe back. One that holds something, which then is lost, is not used again.
+    pub(crate) fn give_pipe(&mut self, pipe: Pipe) {
+        self.stats.buffers.sub(1);
+        if pipe.is_empty() && self.pipes.len() < PIPES {
+            self.pipes.push(pipe);
         }
     }
 

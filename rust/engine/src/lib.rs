@@ -15,6 +15,7 @@ pub mod limits;
 mod log;
 mod mailbox;
 mod net;
+mod pipe;
 mod session;
 mod shared;
 mod stats;

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
 use mio::{Events, Poll};
+use netrelay_proto::error::Refusal;
 use rustix::io::Errno;
 use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepidle, set_tcp_nodelay};
 use rustix::net::{SocketFlags, accept_with};
@@ -259,6 +260,11 @@ impl Worker {
                 let bytes = payload.bytes().to_vec();
                 self.net.host.pool.give(payload);
                 Outcome::Bytes(bytes)
+            }
+            // Conversations make one for waiters of their own worker only.
+            Outcome::Piped(pipe) => {
+                self.net.host.pool.give_pipe(pipe);
+                Outcome::Refused(Refusal::IO)
             }
             outcome => outcome,
         };

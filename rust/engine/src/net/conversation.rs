@@ -10,12 +10,13 @@
 //! here. Each protocol has a type of its own; [`make`] is the table.
 
 use std::fmt;
+use std::os::fd::BorrowedFd;
 
 use netrelay_proto::error::Refusal;
 
 use super::host::Host;
 use super::operation::Outcome;
-use super::tcp::TcpConversation;
+use super::tcp::{Spliced, TcpConversation};
 use crate::mailbox::Waiter;
 use crate::tree::protocol::Protocol;
 use crate::tree::qid::{File, Key};
@@ -50,6 +51,17 @@ pub(crate) trait Conversation: fmt::Debug + Send {
     /// The next bytes of a Twrite that was begun.
     fn feed(&mut self, waiter: &Waiter, bytes: &[u8], host: &mut Host) {
         let _ = (waiter, bytes, host);
+    }
+
+    /// Takes bytes of a Twrite that was begun from the session's own socket, at most so many.
+    fn splice(
+        &mut self,
+        waiter: &Waiter,
+        from: (BorrowedFd<'_>, usize),
+        host: &mut Host,
+    ) -> Spliced {
+        let _ = (waiter, from, host);
+        Spliced::Unable
     }
 
     /// A Twrite of ctl, one command; none while a connect waits.

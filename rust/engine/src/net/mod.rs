@@ -20,6 +20,8 @@ pub(crate) mod sockets;
 pub(crate) mod stack;
 mod tcp;
 
+use std::os::fd::BorrowedFd;
+
 use netrelay_proto::error::Refusal;
 
 pub(crate) use self::conversation::Event;
@@ -27,6 +29,7 @@ use self::conversation::{Call, Conversation, More};
 use self::host::Host;
 use self::operation::{Operation, Outcome};
 use self::registry::Registry;
+pub(crate) use self::tcp::Spliced;
 pub(crate) use self::tcp::inbound::receive;
 use crate::mailbox::{Mail, Waiter};
 use crate::tree::protocol::Protocol;
@@ -121,6 +124,17 @@ impl Net {
         }
     }
 
+    /// Takes bytes of a Twrite that was begun from the session's own socket, at most so many.
+    pub(crate) fn splice(
+        &mut self,
+        key: Key,
+        waiter: &Waiter,
+        from: (BorrowedFd<'_>, usize),
+    ) -> Spliced {
+        let Some(slot) = find(&mut self.tables, key) else { return Spliced::Unable };
+        slot.conversation.splice(waiter, from, &mut self.host)
+    }
+
     /// A Twrite of ctl.
     pub(crate) fn control(&mut self, key: Key, waiter: Waiter, line: &[u8]) -> Option<Outcome> {
         let Some(slot) = find(&mut self.tables, key) else { return Some(GONE) };
@@ -203,6 +217,7 @@ impl Net {
     pub(crate) fn drop_outcome(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Payload(payload) => self.host.pool.give(payload),
+            Outcome::Piped(pipe) => self.host.pool.give_pipe(pipe),
             Outcome::Called { key, .. } => self.close(key),
             _ => {}
         }

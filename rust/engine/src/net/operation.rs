@@ -7,6 +7,7 @@
 use netrelay_proto::error::Refusal;
 
 use crate::buffers::Payload;
+use crate::pipe::Pipe;
 use crate::tree::qid::{File, Key};
 
 /// A request of a session to a conversation. The permission to make it has been checked.
@@ -35,6 +36,8 @@ pub(crate) enum Operation {
 pub(crate) enum Outcome {
     /// The payload of an Rread in a buffer of this worker.
     Payload(Payload),
+    /// The payload of an Rread in a pipe of this worker.
+    Piped(Pipe),
     /// The payload of an Rread.
     Bytes(Vec<u8>),
     /// The count of an Rwrite.

@@ -295,10 +295,16 @@ impl Session {
                     }
                     Err(_) => net.host.pool.give(payload),
                 }
-                if !self.behind.is_empty() {
-                    let text = self.replies.text(&mut net.host.pool);
-                    text.append(&mut self.behind);
+                self.append_behind(net);
+            }
+            Outcome::Piped(pipe) => {
+                // Nor is a pipe's.
+                let count = u32::try_from(pipe.len()).unwrap_or(u32::MAX);
+                match self.server.answer_head(tag, count, &mut self.behind) {
+                    Ok(head) => self.replies.push_pipe(&head, pipe, &mut net.host.pool),
+                    Err(_) => net.host.pool.give_pipe(pipe),
                 }
+                self.append_behind(net);
             }
             Outcome::Bytes(data) => self.reply(tag, &Message::Rread(Rread { data: &data }), net),
             Outcome::Wrote(count) => self.reply(tag, &Message::Rwrite(Rwrite { count }), net),
@@ -313,6 +319,13 @@ impl Session {
                 let _ = self.server.withdraw(tag, out);
             }
             Outcome::Refused(why) => self.refuse(tag, &why, net),
+        }
+    }
+
+    /// Queues the frames that go out behind a payload.
+    fn append_behind(&mut self, net: &mut Net) {
+        if !self.behind.is_empty() {
+            self.replies.text(&mut net.host.pool).append(&mut self.behind);
         }
     }
 

@@ -2,7 +2,9 @@
 //!
 //! Frames are cut where they were received and never copied whole. A Twrite on data that is only
 //! there in part is not waited for: once its head is there its payload goes to the conversation as
-//! it arrives (cut-through), so a large write costs neither its latency nor a buffer of its size.
+//! it arrives (cut-through), so a large write costs neither its latency nor a buffer of its size. The
+//! larger ones are spliced, and while they follow one another little is received at a time, so
+//! that most of the next one is still in the kernel when its head is known.
 //! What else is there in part is kept: a few bytes as a copy, more in the buffer it came in, so that
 //! an idle session holds no buffer and a trickling one does not copy again and again.
 
@@ -18,7 +20,8 @@ use super::opened::Opened;
 use super::parked::{At, Place};
 use crate::buffers::{LARGE, ORDINARY, Payload, Pool};
 use crate::mailbox::Waiter;
-use crate::net::{Net, receive};
+use crate::net::{Net, Spliced, receive};
+use crate::pipe::WORTH;
 use crate::tree::qid::{File, Key};
 
 /// Receives of one turn; then others have theirs.
@@ -27,11 +30,15 @@ const RECEIVES: usize = 4;
 /// A Twrite above this is passed through; below, waiting for the rest is cheaper.
 const THROUGH: usize = 4 << 10;
 
+/// What is received at a time while large Twrites follow one another: a head and little more.
+const HEADS: usize = 4 << 10;
+
 /// A partial frame up to this is kept as a copy and its buffer given back.
 const COPIED: usize = 4 << 10;
 
 /// Bytes received and not yet cut into requests.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts, in any combination")]
 pub(super) struct Inbox {
     /// The last event said so and no receive has found otherwise.
     readable: bool,
@@ -39,6 +46,8 @@ pub(super) struct Inbox {
     doubtful: bool,
     /// The last receive filled its buffer, so the next is given a larger one.
     large: bool,
+    /// A Twrite was spliced and nothing else has come since.
+    bulk: bool,
     /// The begin of a frame, if it is short.
     begun: Vec<u8>,
     /// The begin of a frame, or whole ones that a full upcall queue holds back.
@@ -123,6 +132,9 @@ impl Session {
             if self.blocked() {
                 return More::Idle;
             }
+            if self.splice(net) {
+                continue;
+            }
             let mut buffer = self.inbox.buffer(self.server.msize(), &mut net.host.pool);
             // Whole frames may be there from when there was no room for a question.
             self.serve(&mut buffer, net);
@@ -153,15 +165,47 @@ impl Session {
         self.over || self.congested || self.held_question.is_some()
     }
 
+    /// Splices what comes of a large Twrite; whether that did anything.
+    fn splice(&mut self, net: &mut Net) -> bool {
+        let Mode::Through { waiter, key, left } = self.inbox.mode else { return false };
+        let empty = self.inbox.partial.is_none() && self.inbox.begun.is_empty();
+        if left < WORTH || !empty || !self.inbox.readable {
+            return false;
+        }
+        match net.splice(key, &waiter, (self.transport(), left)) {
+            Spliced::Got(0) => self.over = true,
+            Spliced::Got(got) => {
+                self.inbox.bulk = true;
+                let left = left - got;
+                self.inbox.mode = match left {
+                    0 => Mode::Frames,
+                    left => Mode::Through { waiter, key, left },
+                };
+            }
+            Spliced::Nothing => {
+                self.inbox.readable = false;
+                self.inbox.doubtful = false;
+            }
+            Spliced::Unable => return false,
+        }
+        true
+    }
+
     fn receive(&mut self, buffer: &mut Payload) {
-        let room = buffer.room(usize::MAX);
+        let room = buffer.room(match self.inbox.mode {
+            Mode::Through { left, .. } if self.inbox.bulk => left + HEADS,
+            Mode::Frames if self.inbox.bulk => HEADS,
+            _ => usize::MAX,
+        });
         let asked = room.len();
         match receive(self.transport(), room) {
             Ok(0) => self.over = true,
             Ok(got) => {
                 buffer.filled(got);
                 self.inbox.readable = got == asked || self.inbox.doubtful;
-                self.inbox.large = got == asked || self.inbox.large && got > ORDINARY;
+                if !self.inbox.bulk {
+                    self.inbox.large = got == asked || self.inbox.large && got > ORDINARY;
+                }
             }
             Err(Errno::AGAIN) => {
                 self.inbox.readable = false;
@@ -215,6 +259,7 @@ impl Session {
         };
         let Some(head) = head else { return 0 };
         if let Some(frame) = rest.get(..head.size as usize) {
+            self.inbox.bulk = false;
             self.request(frame, net);
             return frame.len();
         }

@@ -1,8 +1,9 @@
 //! What a session has yet to send: small replies batched, large payloads in their own buffers.
 //!
 //! Small replies are encoded behind one another into one text; an Rread's payload stays in the
-//! buffer it was received into, with its header right before it. One `sendmsg` takes them all, so
-//! the replies of a turn cost one system call. An empty queue holds no buffer.
+//! buffer it was received into, with its header right before it, or in the kernel. One `sendmsg`
+//! takes all but the latter, so the replies of a turn cost one system call. An empty queue holds no
+//! buffer.
 //!
 //! It does not decide when to send, nor what happens when the client doesn't read: the session
 //! looks at [`Replies::len`] for that.
@@ -15,6 +16,7 @@ use std::os::fd::BorrowedFd;
 use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 
 use crate::buffers::{Payload, Pool};
+use crate::pipe::Pipe;
 
 /// Slices that one `sendmsg` is given. A turn seldom has more; what is left goes with the next call.
 const SLICES: usize = 32;
@@ -65,13 +67,26 @@ impl Replies {
             pool.give(payload);
             return;
         }
+        self.close_tail(pool);
+        self.queued += payload.len();
+        self.parts.push_back(Part::Payload(payload));
+    }
+
+    /// Sends `head` and then what `pipe` holds behind what is queued.
+    pub(crate) fn push_pipe(&mut self, head: &[u8], pipe: Pipe, pool: &mut Pool) {
+        self.text(pool).extend_from_slice(head);
+        self.close_tail(pool);
+        self.queued += pipe.len();
+        self.parts.push_back(Part::Pipe(pipe));
+    }
+
+    /// What is appended from now on comes behind the next part.
+    fn close_tail(&mut self, pool: &mut Pool) {
         if !self.tail.is_empty() {
             self.queued += self.tail.len() - if self.parts.is_empty() { self.sent } else { 0 };
             let text = mem::replace(&mut self.tail, pool.text());
             self.parts.push_back(Part::Text(text));
         }
-        self.queued += payload.len();
-        self.parts.push_back(Part::Payload(payload));
     }
 
     /// Sends as much as the socket takes; `Ok(false)` when it would take no more.
@@ -80,6 +95,14 @@ impl Replies {
     /// The transport is gone.
     pub(crate) fn send(&mut self, fd: BorrowedFd<'_>, pool: &mut Pool) -> io::Result<bool> {
         while !self.is_empty() {
+            if let Some(Part::Pipe(pipe)) = self.parts.front_mut() {
+                self.queued -= pipe.drain(fd)?;
+                if !pipe.is_empty() {
+                    return Ok(false);
+                }
+                self.parts.pop_front().into_iter().for_each(|part| part.give(pool));
+                continue;
+            }
             let (offered, sent) = self.send_once(fd)?;
             self.consume(sent, pool);
             if sent < offered {
@@ -105,8 +128,14 @@ impl Replies {
         let mut offered = 0;
         let mut used = 0;
         let mut skip = self.sent;
-        let parts = self.parts.iter().map(Part::bytes).chain([self.tail.as_slice()]);
+        let mut flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        let parts = self.parts.iter().map(Part::bytes).chain([Some(self.tail.as_slice())]);
         for (slot, bytes) in slices.iter_mut().zip(parts) {
+            let Some(bytes) = bytes else {
+                // The header of what is spliced next leaves with it.
+                flags |= SendFlags::MORE;
+                break;
+            };
             let bytes = bytes.get(skip..).unwrap_or_default();
             skip = 0;
             *slot = IoSlice::new(bytes);
@@ -114,7 +143,6 @@ impl Replies {
             used += 1;
         }
         let slices = slices.get(..used).unwrap_or_default();
-        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
         loop {
             return match sendmsg(fd, slices, &mut SendAncillaryBuffer::default(), flags) {
                 Ok(sent) => Ok((offered, sent)),
@@ -127,7 +155,9 @@ impl Replies {
 
     fn consume(&mut self, mut count: usize, pool: &mut Pool) {
         while let Some(part) = self.parts.front() {
-            let left = part.bytes().len() - self.sent;
+            // Nothing behind a pipe has been sent by then.
+            let Some(bytes) = part.bytes() else { return };
+            let left = bytes.len() - self.sent;
             if count < left {
                 self.sent += count;
                 self.queued -= count;
@@ -155,13 +185,16 @@ impl Replies {
 enum Part {
     Text(Vec<u8>),
     Payload(Payload),
+    Pipe(Pipe),
 }
 
 impl Part {
-    fn bytes(&self) -> &[u8] {
+    /// What is sent of it; none of a pipe, whose bytes are the kernel's.
+    fn bytes(&self) -> Option<&[u8]> {
         match self {
-            Self::Text(text) => text,
-            Self::Payload(payload) => payload.bytes(),
+            Self::Text(text) => Some(text),
+            Self::Payload(payload) => Some(payload.bytes()),
+            Self::Pipe(_) => None,
         }
     }
 
@@ -169,6 +202,7 @@ impl Part {
         match self {
             Self::Text(text) => pool.give_text(text),
             Self::Payload(payload) => pool.give(payload),
+            Self::Pipe(pipe) => pool.give_pipe(pipe),
         }
     }
 }

@@ -12,7 +12,7 @@ use netrelay_proto::error::Refusal;
 use rustix::io::Errno;
 
 use super::inbound::Inbound;
-use super::outbound::Outbound;
+use super::outbound::{Outbound, Spliced};
 use super::status::{self, TcpInfo};
 use super::{info, sockets};
 use crate::error::refusal;
@@ -94,6 +94,22 @@ impl Conversation for TcpConversation {
         self.writable()?;
         self.outbound.begin(waiter, count);
         Ok(())
+    }
+
+    fn splice(
+        &mut self,
+        waiter: &Waiter,
+        from: (BorrowedFd<'_>, usize),
+        host: &mut Host,
+    ) -> Spliced {
+        let socket = self.socket.as_ref().map(AsFd::as_fd);
+        match self.outbound.splice(socket, waiter, from, host) {
+            Ok(spliced) => spliced,
+            Err(error) => {
+                self.fail(refusal(error), host);
+                Spliced::Unable
+            }
+        }
     }
 
     fn feed(&mut self, waiter: &Waiter, bytes: &[u8], host: &mut Host) {

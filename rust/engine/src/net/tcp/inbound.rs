@@ -1,7 +1,7 @@
 //! The way from a conversation's socket to its readers.
 //!
 //! Treads wait in order of arrival and each takes what is there, at least one byte. A payload is
-//! received into the buffer it will be sent from. Nothing is received unless a Tread waits, so
+//! received into the buffer it will be sent from, or spliced where it is large. Nothing is received unless a Tread waits, so
 //! the kernel's window is the back-pressure towards the network and an idle conversation holds no
 //! buffer. A withdrawn Tread has therefore taken no byte.
 //!
@@ -21,6 +21,7 @@ use crate::mailbox::Waiter;
 use crate::net::conversation::More;
 use crate::net::host::Host;
 use crate::net::operation::Outcome;
+use crate::pipe::{Pipe, ROOM, WORTH};
 use crate::tree::qid::Key;
 
 /// Bytes one conversation may receive before others have their turn.
@@ -35,6 +36,7 @@ const ZEROS: u8 = 3;
 
 /// Waiting Treads and what is known of the stream's end.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts, in any combination")]
 pub(crate) struct Inbound {
     reads: VecDeque<(Waiter, u32)>,
     /// The last event said so and no receive has found otherwise.
@@ -43,6 +45,8 @@ pub(crate) struct Inbound {
     doubtful: bool,
     /// The last receive filled its buffer.
     large: bool,
+    /// The last receive was worth a splice, so the next may be one.
+    bulk: bool,
     /// What had arrived when the conversation was hung up.
     arrived: VecDeque<u8>,
     end: Option<End>,
@@ -137,11 +141,11 @@ impl Inbound {
                 }
                 (None, Some(_)) if !self.readable => break,
                 (None, Some(_)) if budget == 0 => return More::Again,
-                (None, Some(socket)) => match self.receive(socket, count, host) {
-                    Ok(Some(payload)) => {
-                        budget = budget.saturating_sub(payload.len());
-                        host.shared.stats.bytes_down.add(payload.len());
-                        Outcome::Payload(payload)
+                (None, Some(socket)) => match self.take(socket, (waiter, count), host) {
+                    Ok(Some((got, payload))) => {
+                        budget = budget.saturating_sub(got);
+                        host.shared.stats.bytes_down.add(got);
+                        payload
                     }
                     Ok(None) => break,
                     Err(found) => {
@@ -161,7 +165,50 @@ impl Inbound {
         More::Idle
     }
 
-    /// Receives for one Tread: its payload, or none if nothing is there now.
+    /// Takes what there is for one Tread: how many bytes, and the payload; none if nothing is there
+    /// now. On a stream in full flow it stays in the kernel.
+    fn take(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        (waiter, count): (Waiter, usize),
+        host: &mut Host,
+    ) -> Result<Option<(usize, Outcome)>, Stop> {
+        // A pipe can't be mailed: it is this worker's.
+        if self.bulk
+            && count >= WORTH
+            && waiter.worker == host.worker
+            && let Some(pipe) = host.pool.pipe()
+        {
+            return self.splice(socket, count, pipe, host);
+        }
+        let payload = self.receive(socket, count, host)?;
+        Ok(payload.map(|payload| (payload.len(), Outcome::Payload(payload))))
+    }
+
+    fn splice(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        count: usize,
+        mut pipe: Pipe,
+        host: &mut Host,
+    ) -> Result<Option<(usize, Outcome)>, Stop> {
+        let stop = match pipe.fill(socket, count.min(ROOM)) {
+            Ok(0) => Err(Stop::End),
+            Ok(got) => {
+                self.bulk = got >= WORTH;
+                return Ok(Some((got, Outcome::Piped(pipe))));
+            }
+            Err(Errno::AGAIN) => {
+                self.readable = false;
+                self.doubtful = false;
+                Ok(None)
+            }
+            Err(error) => Err(Stop::Error(error)),
+        };
+        host.pool.give_pipe(pipe);
+        stop
+    }
+
     fn receive(
         &mut self,
         socket: BorrowedFd<'_>,
@@ -179,6 +226,7 @@ impl Inbound {
                 payload.filled(got);
                 self.readable = got == asked || self.doubtful;
                 self.large = asked >= ORDINARY && (got == asked || got > ORDINARY);
+                self.bulk = got >= WORTH;
                 return Ok(Some(payload));
             }
             Err(Errno::AGAIN) => {

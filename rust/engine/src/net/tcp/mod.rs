@@ -14,3 +14,4 @@ mod sockets;
 pub(crate) mod status;
 
 pub(crate) use self::conversation::TcpConversation;
+pub(crate) use self::outbound::Spliced;

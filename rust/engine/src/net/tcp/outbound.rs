@@ -3,7 +3,9 @@
 //! Twrites are carried out in order of arrival and each is answered when the kernel has taken all
 //! of it. Bytes go to the socket straight from where they were received; only what the socket
 //! won't take is copied, once, into a buffer of the Twrite's own. A large Twrite need not be whole:
-//! it is begun, fed as it arrives, and holds its place in the order meanwhile.
+//! it is begun, fed as it arrives, and holds its place in the order meanwhile. The first in the
+//! order is spliced as long as the socket keeps up: its bytes are in its pipe then, and those in
+//! its buffer come behind them.
 //!
 //! A Twrite with a buffer of its own can be withdrawn from the middle of the queue. One that has
 //! begun to go is cut where it is, and its count says how much went. How much may wait is bounded
@@ -21,6 +23,7 @@ use crate::buffers::Payload;
 use crate::mailbox::Waiter;
 use crate::net::host::Host;
 use crate::net::operation::Outcome;
+use crate::pipe::{Pipe, ROOM};
 
 /// Waiting Twrites that one send may take from.
 const SLICES: usize = 32;
@@ -42,7 +45,20 @@ struct Write {
     gone: usize,
     /// Bytes that the session has not received yet.
     arriving: usize,
+    /// Before what is queued; of the first Twrite only.
+    piped: Option<Pipe>,
     queued: Option<Payload>,
+}
+
+/// What came of splicing from a session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Spliced {
+    /// So many bytes came; 0 is the session's end.
+    Got(usize),
+    /// Nothing is there.
+    Nothing,
+    /// It can't be done here and now; the bytes must be received.
+    Unable,
 }
 
 /// The end of our direction.
@@ -113,7 +129,7 @@ impl Outbound {
         let Some(place) = self.writes.iter().rposition(|write| write.waiter == *waiter) else {
             return Ok(());
         };
-        let direct = place == 0 && self.writes.front().is_some_and(|write| write.queued.is_none());
+        let direct = place == 0 && self.writes.front().is_some_and(Write::is_bare);
         let sent = if direct { self.send(socket, bytes, host)? } else { 0 };
         if let Some(write) = self.writes.get_mut(place) {
             write.gone += sent;
@@ -124,12 +140,52 @@ impl Outbound {
         Ok(())
     }
 
+    /// Takes at most `most` bytes of a Twrite that was begun from the session's own socket.
+    ///
+    /// # Errors
+    /// The connection failed.
+    pub(crate) fn splice(
+        &mut self,
+        socket: Option<BorrowedFd<'_>>,
+        waiter: &Waiter,
+        (session, most): (BorrowedFd<'_>, usize),
+        host: &mut Host,
+    ) -> Result<Spliced, Errno> {
+        let Some(write) = self.writes.front_mut() else { return Ok(Spliced::Unable) };
+        if write.waiter != *waiter || write.queued.is_some() {
+            return Ok(Spliced::Unable);
+        }
+        let empty = write.piped.is_none();
+        let Some(mut pipe) = write.piped.take().or_else(|| host.pool.pipe()) else {
+            return Ok(Spliced::Unable);
+        };
+        let spliced = match pipe.fill(session, most.min(write.arriving).min(ROOM)) {
+            Ok(got) => {
+                write.arriving -= got;
+                Spliced::Got(got)
+            }
+            Err(Errno::AGAIN) if empty => Spliced::Nothing,
+            // It may be full, or the session's end may have to be found out by a receive.
+            Err(_) => Spliced::Unable,
+        };
+        if pipe.is_empty() {
+            host.pool.give_pipe(pipe);
+            return Ok(spliced);
+        }
+        write.piped = Some(pipe);
+        if let Some(socket) = socket {
+            self.send_piped(socket, host)?;
+        }
+        self.finish_first(host);
+        Ok(spliced)
+    }
+
     /// Goes on with what waits.
     ///
     /// # Errors
     /// The connection failed.
     pub(crate) fn serve(&mut self, socket: BorrowedFd<'_>, host: &mut Host) -> Result<(), Errno> {
-        while self.writable && self.send_queued(socket, host)? {}
+        while self.writable && self.send_piped(socket, host)? && self.send_queued(socket, host)? {}
         if self.writes.is_empty() && self.fin == Fin::Wanted {
             self.fin = Fin::Sent;
             // A connection that is gone by now has nothing to be told.
@@ -189,6 +245,25 @@ impl Outbound {
         Ok(sent)
     }
 
+    /// Sends what the first Twrite has in its pipe; whether that is all gone.
+    fn send_piped(&mut self, socket: BorrowedFd<'_>, host: &mut Host) -> Result<bool, Errno> {
+        let Some(write) = self.writes.front_mut() else { return Ok(true) };
+        let Some(mut pipe) = write.piped.take() else { return Ok(true) };
+        let sent = if self.writable { pipe.drain(socket) } else { Ok(0) };
+        let sent = sent.inspect_err(|_| self.writable = false);
+        let done = pipe.is_empty();
+        if done {
+            host.pool.give_pipe(pipe);
+        } else {
+            write.piped = Some(pipe);
+            self.writable = false;
+        }
+        write.gone += sent?;
+        host.shared.stats.bytes_up.add(sent?);
+        self.finish_first(host);
+        Ok(done)
+    }
+
     /// One send of queued bytes; whether another may follow.
     fn send_queued(&mut self, socket: BorrowedFd<'_>, host: &mut Host) -> Result<bool, Errno> {
         let mut slices = [IoSlice::new(&[]); SLICES];
@@ -230,7 +305,7 @@ impl Outbound {
             write.gone += count;
             sent -= count;
             if queued.is_empty() {
-                write.give(host);
+                write.queued.take().into_iter().for_each(|queued| host.pool.give(queued));
             }
             if sent == 0 {
                 break;
@@ -250,7 +325,12 @@ impl Outbound {
 
 impl Write {
     fn new(waiter: Waiter, count: usize) -> Self {
-        Self { waiter, count, gone: 0, arriving: count, queued: None }
+        Self { waiter, count, gone: 0, arriving: count, piped: None, queued: None }
+    }
+
+    /// Whether nothing of it waits here.
+    fn is_bare(&self) -> bool {
+        self.piped.is_none() && self.queued.is_none()
     }
 
     /// Keeps bytes that have arrived and could not be sent.
@@ -268,6 +348,9 @@ impl Write {
     fn give(&mut self, host: &mut Host) {
         if let Some(queued) = self.queued.take() {
             host.pool.give(queued);
+        }
+        if let Some(piped) = self.piped.take() {
+            host.pool.give_pipe(piped);
         }
     }
 
