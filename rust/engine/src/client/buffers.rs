@@ -7,6 +7,8 @@
 //! A buffer is taken while bytes are on their way and given back after; an idle conversation
 //! holds none.
 
+use crate::pipe::Pipe;
+
 /// Most payload bytes of one buffer. Measured: 16 KiB to 256 KiB is worth a factor of two and a
 /// half, a mebibyte no more than that.
 pub(crate) const CAPACITY: usize = 256 << 10;
@@ -61,10 +63,11 @@ impl Buffer {
     }
 }
 
-/// Buffers that wait for their next use.
+/// Buffers and pipes that wait for their next use.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     free: Vec<Buffer>,
+    pipes: Vec<Pipe>,
 }
 
 impl Pool {
@@ -78,9 +81,22 @@ impl Pool {
         }
     }
 
-    /// Gives everything back to the allocator: the session has gone idle.
+    /// An empty pipe; none when the host has no descriptors left.
+    pub(crate) fn pipe(&mut self) -> Option<Pipe> {
+        self.pipes.pop().or_else(|| Pipe::new().ok())
+    }
+
+    /// Takes a pipe back. One that holds something, which then is lost, is not used again.
+    pub(crate) fn give_pipe(&mut self, pipe: Pipe) {
+        if pipe.is_empty() && self.pipes.len() < KEPT {
+            self.pipes.push(pipe);
+        }
+    }
+
+    /// Gives everything back to the allocator and the host: the session has gone idle.
     pub(crate) fn trim(&mut self) {
         self.free.clear();
+        self.pipes.clear();
     }
 }
 

@@ -130,6 +130,18 @@ impl Core {
         }
     }
 
+    /// Has the pump that waits for the Rread `tag` take at most `most` bytes of its payload from the
+    /// session's own socket; none when they must be received.
+    pub(crate) fn splice(&mut self, tag: Tag, session: &Stream, most: usize) -> Option<Moved> {
+        let Some(Purpose::Read(key)) = self.link.calls.peek(tag) else { return None };
+        let moved = self.pumps.get_mut(key)?.splice(session, most, &mut self.link);
+        self.touched.push(key);
+        if let Some(Moved::Bytes(bytes)) = moved {
+            Counters::add(&self.shared.counters.bytes_down, bytes);
+        }
+        moved
+    }
+
     /// Ends a turn: gives pumps their turns and does what has become possible.
     pub(crate) fn settle(&mut self) {
         self.look();

@@ -2,8 +2,10 @@
 //!
 //! A small frame is handed on whole. The payload of an Rread that belongs to a pump is handed on
 //! in the pieces it arrives in, so it goes to the local socket straight from the receive buffer:
-//! no copy, no waiting for a mebibyte to be complete. A large frame that somebody wants whole is
-//! gathered apart; its length was checked against msize before.
+//! no copy, no waiting for a mebibyte to be complete. What is still to come of a large one may be
+//! spliced by its pump; while large ones follow one another little is received at a time, so that
+//! most of the next is still in the kernel when its head is known. A large frame that somebody
+//! wants whole is gathered apart; its length was checked against msize before.
 //!
 //! Between bursts no buffer is held.
 
@@ -12,10 +14,14 @@ use netrelay_proto::ids::Tag;
 
 use super::buffers::{Buffer, CAPACITY, Pool};
 use super::stream::{Moved, Stream};
+use crate::pipe::WORTH;
 
 /// Header and count of an Rread.
 const RREAD_HEAD: usize = 11;
 const RREAD: u8 = 117;
+
+/// What is received at a time while large Rreads follow one another: a head and little more.
+const HEADS: usize = 4 << 10;
 
 /// What was found in the buffer.
 #[derive(Debug)]
@@ -35,9 +41,14 @@ pub(crate) struct Inbound {
     end: usize,
     /// Payload that is still to come, of which reply.
     streaming: Option<(Tag, u32, usize)>,
+    /// A payload was spliced and no other frame has come since.
+    bulk: bool,
     /// A frame too large for the buffer, and its size.
     gathered: Vec<u8>,
     size: usize,
+    /// Bytes that the last receive asked for and got.
+    asked: usize,
+    got: usize,
 }
 
 impl Inbound {
@@ -49,16 +60,40 @@ impl Inbound {
             self.end -= self.start;
             self.start = 0;
         }
-        let moved = stream.recv(buffer.room(self.end, CAPACITY));
+        let most = match self.streaming {
+            Some((_, _, left)) if self.bulk => left + HEADS,
+            None if self.bulk && self.size == 0 => HEADS,
+            _ => CAPACITY,
+        };
+        let room = buffer.room(self.end, most.min(CAPACITY));
+        self.asked = room.len();
+        let moved = stream.recv(room);
+        self.got = if let Moved::Bytes(bytes) = moved { bytes } else { 0 };
         if let Moved::Bytes(bytes) = moved {
             self.end += bytes;
         }
         moved
     }
 
-    /// Whether the last receive filled the buffer, so that there may be more.
+    /// Whether the last receive got all that it asked for, so that there may be more.
     pub(crate) fn filled(&self) -> bool {
-        self.end == CAPACITY
+        self.got == self.asked
+    }
+
+    /// The Rread of which a payload is to come, and how much of it, if it may be spliced: nothing
+    /// that was received waits before it.
+    pub(crate) fn owed(&self) -> Option<(Tag, usize)> {
+        let (tag, _, left) = self.streaming?;
+        (self.start == self.end && left >= WORTH).then_some((tag, left))
+    }
+
+    /// So many bytes of what is owed were spliced.
+    pub(crate) fn spliced(&mut self, bytes: usize) -> Option<Arrival<'static>> {
+        let (tag, total, left) = self.streaming?;
+        let left = left.saturating_sub(bytes);
+        self.streaming = (left > 0).then_some((tag, total, left));
+        self.bulk = true;
+        Some(Arrival::Piece { tag, bytes: &[], total, last: left == 0 })
     }
 
     /// Gives the buffer back if nothing is in it.
@@ -131,6 +166,7 @@ impl Inbound {
             }));
         }
         if let Some(frame) = bytes.get(..size) {
+            self.bulk = false;
             self.start += size;
             return Ok(Some(Arrival::Frame(head.tag, head.kind, frame)));
         }

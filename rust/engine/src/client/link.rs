@@ -10,6 +10,7 @@ use netrelay_proto::message::{Message, Tclunk, Tflush, Tread, encode};
 use super::buffers::{Buffer, Pool};
 use super::calls::{Calls, Purpose};
 use super::outbound::{Lane, Outbound};
+use crate::pipe::Pipe;
 
 /// What client and server agreed on at the start of the session.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -106,6 +107,40 @@ impl Link {
         lane: Lane,
         owner: usize,
     ) -> Option<(Tag, bool)> {
+        let (tag, head) = self.begin_write(fid, offset, len, owner)?;
+        if len > SMALL_PAYLOAD || lane == Lane::Behind {
+            self.out.payload(buffer, &head, len, owner);
+            return Some((tag, true));
+        }
+        self.out.frame(Lane::Ahead, |out| {
+            out.extend_from_slice(&head);
+            out.extend_from_slice(buffer.payload(0, len));
+        });
+        self.pool.give(buffer);
+        Some((tag, false))
+    }
+
+    /// Queues a Twrite of what `pipe` holds, in the slow lane. The pipe comes back by the pool.
+    pub(crate) fn write_piped(
+        &mut self,
+        fid: Fid,
+        offset: u64,
+        pipe: Pipe,
+        owner: usize,
+    ) -> Option<Tag> {
+        let (tag, head) = self.begin_write(fid, offset, pipe.len(), owner)?;
+        self.out.piped(&head, pipe, owner);
+        Some(tag)
+    }
+
+    /// The tag and header of a Twrite of `len` bytes; none when no tag is free.
+    fn begin_write(
+        &mut self,
+        fid: Fid,
+        offset: u64,
+        len: usize,
+        owner: usize,
+    ) -> Option<(Tag, [u8; TWRITE_HEAD])> {
         let count = u32::try_from(len).ok()?;
         let tag = self.calls.begin(TWRITE, count, Purpose::Write(owner))?;
         let mut head = [0; TWRITE_HEAD];
@@ -120,16 +155,7 @@ impl Link {
         ];
         head.iter_mut().zip(fields.iter().copied().flatten()).for_each(|(to, from)| *to = *from);
         self.unanswered += len;
-        if len > SMALL_PAYLOAD || lane == Lane::Behind {
-            self.out.payload(buffer, &head, len, owner);
-            return Some((tag, true));
-        }
-        self.out.frame(Lane::Ahead, |out| {
-            out.extend_from_slice(&head);
-            out.extend_from_slice(buffer.payload(0, len));
-        });
-        self.pool.give(buffer);
-        Some((tag, false))
+        Some((tag, head))
     }
 
     /// Queues the Tflush of `oldtag`, unless it is answered or flushed already.

@@ -2,7 +2,8 @@
 //!
 //! Small frames go ahead of payloads that have not begun, so that a keystroke or a Tread never
 //! waits behind megabytes of somebody's upload; frames are never torn. A payload is sent from the
-//! buffer that it was received into. All that a turn of the loop produced leaves in one send.
+//! buffer that it was received into, or spliced from a pipe. All that a turn of the loop produced
+//! leaves in one send, up to the first pipe.
 //!
 //! Overtaking is safe between fids only. Whoever has a payload of a fid in the slow lane puts
 //! what must stay behind it into the slow lane as well ([`Lane::Behind`]).
@@ -12,6 +13,7 @@ use std::io::IoSlice;
 
 use super::buffers::{Buffer, Pool};
 use super::stream::{Moved, Stream};
+use crate::pipe::Pipe;
 
 /// Slices given to one send. The kernel takes 1024; with frames of 256 KiB, 64 of them are more
 /// than any socket's buffer.
@@ -39,15 +41,32 @@ pub(crate) struct Outbound {
 #[derive(Debug)]
 enum Piece {
     Small(Vec<u8>),
-    Payload { buffer: Buffer, head: usize, len: usize, owner: usize },
+    Payload {
+        buffer: Buffer,
+        head: usize,
+        len: usize,
+        owner: usize,
+    },
+    /// A header, and its payload in a pipe.
+    Piped {
+        head: Box<[u8]>,
+        pipe: Pipe,
+        owner: usize,
+    },
 }
 
 impl Piece {
+    /// What is sent from memory.
     fn bytes(&self) -> &[u8] {
         match self {
             Self::Small(bytes) => bytes,
             Self::Payload { buffer, head, len, .. } => buffer.frame(*head, *len),
+            Self::Piped { head, .. } => head,
         }
+    }
+
+    fn is_piped(&self) -> bool {
+        matches!(self, Self::Piped { .. })
     }
 }
 
@@ -82,6 +101,12 @@ impl Outbound {
         self.slow.push_back(Piece::Payload { buffer, head: head.len(), len, owner });
     }
 
+    /// Queues a frame of `head` and what `pipe` holds.
+    pub(crate) fn piped(&mut self, head: &[u8], pipe: Pipe, owner: usize) {
+        self.waiting += head.len() + pipe.len();
+        self.slow.push_back(Piece::Piped { head: head.into(), pipe, owner });
+    }
+
     /// Sends what the kernel takes. `gone` is called with the owner of each payload that left.
     pub(crate) fn send(
         &mut self,
@@ -89,17 +114,39 @@ impl Outbound {
         pool: &mut Pool,
         mut gone: impl FnMut(usize),
     ) -> Moved {
-        let mut slices: Vec<IoSlice<'_>> = Vec::with_capacity(SLICES.min(self.slow.len() + 1));
-        let mut rest = self.slow.iter();
-        if self.begun > 0 {
-            let first = rest.next().map(Piece::bytes).unwrap_or_default();
-            slices.push(IoSlice::new(first.get(self.begun..).unwrap_or_default()));
+        if let Some(Piece::Piped { head, pipe, .. }) = self.slow.front_mut()
+            && self.begun == head.len()
+        {
+            let moved = stream.drain(pipe);
+            if let Moved::Bytes(bytes) = moved {
+                self.waiting -= bytes;
+                if pipe.is_empty() {
+                    self.leave_first(pool, &mut gone);
+                }
+            }
+            return moved;
         }
-        if !self.small.is_empty() {
+        let mut slices: Vec<IoSlice<'_>> = Vec::with_capacity(SLICES.min(self.slow.len() + 1));
+        // Nothing is sent behind a header whose payload is in a pipe.
+        let mut piped = false;
+        let mut rest = self.slow.iter();
+        if self.begun > 0
+            && let Some(first) = rest.next()
+        {
+            slices.push(IoSlice::new(first.bytes().get(self.begun..).unwrap_or_default()));
+            piped = first.is_piped();
+        }
+        if !self.small.is_empty() && !piped {
             slices.push(IoSlice::new(&self.small));
         }
-        slices.extend(rest.take(SLICES - slices.len()).map(|piece| IoSlice::new(piece.bytes())));
-        let moved = stream.send_all_of(&slices);
+        while !piped
+            && slices.len() < SLICES
+            && let Some(piece) = rest.next()
+        {
+            slices.push(IoSlice::new(piece.bytes()));
+            piped = piece.is_piped();
+        }
+        let moved = stream.send_all_of(&slices, piped);
         if let Moved::Bytes(bytes) = moved {
             self.sent(bytes, pool, &mut gone);
         }
@@ -126,15 +173,27 @@ impl Outbound {
     /// Takes up to `bytes` off the first piece of the slow lane; answers what is left of them.
     fn take_first(&mut self, bytes: usize, pool: &mut Pool, gone: &mut impl FnMut(usize)) -> usize {
         let left = self.slow.front().map_or(0, |piece| piece.bytes().len() - self.begun);
-        if bytes < left {
-            self.begun += bytes;
-            return 0;
+        if bytes < left || self.slow.front().is_some_and(Piece::is_piped) {
+            self.begun += bytes.min(left);
+            return bytes - bytes.min(left);
         }
-        self.begun = 0;
-        if let Some(Piece::Payload { buffer, owner, .. }) = self.slow.pop_front() {
-            pool.give(buffer);
-            gone(owner);
-        }
+        self.leave_first(pool, gone);
         bytes - left
+    }
+
+    /// The first piece of the slow lane is gone.
+    fn leave_first(&mut self, pool: &mut Pool, gone: &mut impl FnMut(usize)) {
+        self.begun = 0;
+        match self.slow.pop_front() {
+            Some(Piece::Payload { buffer, owner, .. }) => {
+                pool.give(buffer);
+                gone(owner);
+            }
+            Some(Piece::Piped { pipe, owner, .. }) => {
+                pool.give_pipe(pipe);
+                gone(owner);
+            }
+            Some(Piece::Small(_)) | None => {}
+        }
     }
 }

@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
+use rustix::io::Errno;
 use rustix::net::{self, RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketType, sockopt};
+
+use crate::pipe::Pipe;
 
 /// A connected, non-blocking stream socket that this process owns.
 #[derive(Debug)]
@@ -35,7 +38,7 @@ impl Stream {
     /// The descriptor is not that of a stream socket.
     pub(crate) fn new(fd: OwnedFd) -> std::io::Result<Self> {
         if sockopt::socket_type(&fd)? != SocketType::STREAM {
-            return Err(rustix::io::Errno::PROTOTYPE.into());
+            return Err(Errno::PROTOTYPE.into());
         }
         rustix::io::ioctl_fionbio(&fd, true)?;
         // A Unix socket refuses this, and needs it as little.
@@ -69,14 +72,35 @@ impl Stream {
         }
     }
 
-    /// Sends of `bytes` what the kernel takes.
-    pub(crate) fn send(&self, bytes: &[u8]) -> Moved {
-        self.send_all_of(&[IoSlice::new(bytes)])
+    /// Takes up to `most` bytes into `pipe`; `Blocked` also when that is full.
+    pub(crate) fn fill(&self, pipe: &mut Pipe, most: usize) -> Moved {
+        match pipe.fill(self.0.as_fd(), most) {
+            Ok(0) => Moved::End,
+            Ok(bytes) => Moved::Bytes(bytes),
+            Err(Errno::AGAIN) => Moved::Blocked,
+            Err(_) => Moved::Broken,
+        }
     }
 
-    /// Sends of `pieces`, in order, what the kernel takes.
-    pub(crate) fn send_all_of(&self, pieces: &[IoSlice<'_>]) -> Moved {
+    /// Sends what `pipe` holds; what is left in it the kernel would not take.
+    pub(crate) fn drain(&self, pipe: &mut Pipe) -> Moved {
+        match pipe.drain(self.0.as_fd()) {
+            Ok(0) if !pipe.is_empty() => Moved::Blocked,
+            Ok(bytes) => Moved::Bytes(bytes),
+            Err(_) => Moved::Broken,
+        }
+    }
+
+    /// Sends of `bytes` what the kernel takes.
+    pub(crate) fn send(&self, bytes: &[u8]) -> Moved {
+        self.send_all_of(&[IoSlice::new(bytes)], false)
+    }
+
+    /// Sends of `pieces`, in order, what the kernel takes; `more` says that the rest of a frame
+    /// follows at once.
+    pub(crate) fn send_all_of(&self, pieces: &[IoSlice<'_>], more: bool) -> Moved {
         let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        let flags = if more { flags | SendFlags::MORE } else { flags };
         loop {
             match net::sendmsg(&self.0, pieces, &mut SendAncillaryBuffer::default(), flags) {
                 Ok(bytes) => return Moved::Bytes(bytes),

@@ -174,6 +174,22 @@ impl Worker {
                 break;
             }
             Counters::add(&self.shared.counters.receives, 1);
+            let owed = self.inbound.owed();
+            let spliced = owed.and_then(|(tag, left)| core.splice(tag, &self.stream, left));
+            match spliced {
+                Some(Moved::Bytes(bytes)) => {
+                    if let Some(arrival) = self.inbound.spliced(bytes) {
+                        core.arrived(&arrival)?;
+                    }
+                    continue;
+                }
+                Some(Moved::Blocked) => {
+                    self.readable = false;
+                    break;
+                }
+                Some(Moved::End | Moved::Broken) => return Err(HUNGUP.into()),
+                None => {}
+            }
             match self.inbound.recv(&self.stream, &mut core.link.pool) {
                 // Edge-triggered: less than there was room for is all there was.
                 Moved::Bytes(_) => self.readable = self.inbound.filled() || self.closing,

@@ -24,7 +24,7 @@ use self::up::Up;
 use super::calls::Purpose;
 use super::fids::Fids;
 use super::link::Link;
-use super::stream::Stream;
+use super::stream::{Moved, Stream};
 use super::window::ReadWindow;
 
 /// What a session that is gone leaves of every conversation.
@@ -108,7 +108,7 @@ impl Pump {
         self.up.readable |= ready.readable || ready.closing;
         self.up.closing |= ready.closing;
         self.gone |= ready.gone;
-        if self.local.as_ref().is_some_and(|local| !self.down.deliver(local)) {
+        if self.local.as_ref().is_some_and(|local| !self.down.deliver(local, &mut link.pool)) {
             self.local_broke(link);
         }
     }
@@ -145,6 +145,22 @@ impl Pump {
         if self.local.as_ref().is_some_and(|local| !self.down.arrived(piece, local)) {
             self.local_broke(link);
         }
+    }
+
+    /// Takes at most `most` bytes of an Rread from the session's own socket; none when they must be
+    /// received.
+    pub(crate) fn splice(
+        &mut self,
+        session: &Stream,
+        most: usize,
+        link: &mut Link,
+    ) -> Option<Moved> {
+        let local = self.local.as_ref()?;
+        let (moved, whole) = self.down.splice(session, most, local, &mut link.pool)?;
+        if !whole {
+            self.local_broke(link);
+        }
+        Some(moved)
     }
 
     /// An Rread is whole.

@@ -1,7 +1,7 @@
 //! A pump's way up: bytes of the local socket to the conversation, as Twrites.
 //!
-//! Bytes are received into the buffer that they are sent from, behind room for the header. How
-//! many may be unanswered is the window's to say; while it is shut the local socket is not read,
+//! Bytes are received into the buffer that they are sent from, behind room for the header, or
+//! spliced while they come in large pieces. How many may be unanswered is the window's to say; while it is shut the local socket is not read,
 //! and its sender feels it.
 
 use std::collections::VecDeque;
@@ -13,6 +13,7 @@ use crate::client::link::Link;
 use crate::client::outbound::Lane;
 use crate::client::stream::{Moved, Stream};
 use crate::client::window::write_room;
+use crate::pipe::{Pipe, ROOM, WORTH};
 
 /// Twrites of one pump outstanding: keystrokes must not use up a server's requests. What comes
 /// meanwhile is gathered by the kernel and goes with the next.
@@ -55,6 +56,8 @@ pub(super) struct Up {
     /// Payloads in the session's slow lane.
     pub(super) queued: usize,
     unanswered: usize,
+    /// The last receive was worth a splice, so the next may be one.
+    bulk: bool,
 }
 
 impl Up {
@@ -68,6 +71,7 @@ impl Up {
             closing: false,
             queued: 0,
             unanswered: 0,
+            bulk: false,
         }
     }
 
@@ -85,28 +89,19 @@ impl Up {
         link: &mut Link,
     ) -> Pulled {
         let room = match self.state {
-            State::Open => self.room(link).min(CAPACITY),
+            State::Open => self.room(link),
             State::Discarding => CAPACITY,
             State::Draining | State::Finishing | State::Ended => 0,
         };
         if room == 0 || !self.readable {
             return Pulled::Rest;
         }
-        let mut buffer = link.pool.take();
-        let moved = local.recv(buffer.room(0, room));
-        if let (Moved::Bytes(len), State::Open) = (moved, self.state) {
-            let sent = link.write(fid, self.bytes, (buffer, len), self.lane(), owner);
-            let Some((tag, slow)) = sent else { return Pulled::Broken };
-            self.asked.push_back(tag);
-            self.queued += usize::from(slow);
-            self.unanswered += len;
-            self.bytes += len as u64;
-            // Edge-triggered: less than was asked for is all there was, and the poll tells of
-            // more. Only an end that is there already would not be told again.
-            self.readable = len == room || self.closing;
-        } else {
-            link.pool.give(buffer);
-        }
+        let splice = self.state == State::Open && self.bulk && room >= WORTH;
+        let moved = match if splice { link.pool.pipe() } else { None } {
+            Some(pipe) => self.splice(fid, owner, (local, pipe, room), link),
+            None => self.receive(fid, owner, (local, room.min(CAPACITY)), link),
+        };
+        let Some(moved) = moved else { return Pulled::Broken };
         match moved {
             Moved::Bytes(_) => Pulled::More,
             Moved::Blocked => {
@@ -120,6 +115,55 @@ impl Up {
             }
             Moved::Broken => Pulled::Broken,
         }
+    }
+
+    /// Receives once and sends what came; none when it can't be sent.
+    fn receive(
+        &mut self,
+        fid: Fid,
+        owner: usize,
+        (local, room): (&Stream, usize),
+        link: &mut Link,
+    ) -> Option<Moved> {
+        let mut buffer = link.pool.take();
+        let moved = local.recv(buffer.room(0, room));
+        if let (Moved::Bytes(len), State::Open) = (moved, self.state) {
+            let sent = link.write(fid, self.bytes, (buffer, len), self.lane(), owner);
+            let (tag, slow) = sent?;
+            self.sent(tag, len, slow);
+            // Edge-triggered: less than was asked for is all there was, and the poll tells of
+            // more. Only an end that is there already would not be told again.
+            self.readable = len == room || self.closing;
+        } else {
+            link.pool.give(buffer);
+        }
+        Some(moved)
+    }
+
+    fn splice(
+        &mut self,
+        fid: Fid,
+        owner: usize,
+        (local, mut pipe, room): (&Stream, Pipe, usize),
+        link: &mut Link,
+    ) -> Option<Moved> {
+        let moved = local.fill(&mut pipe, room.min(ROOM));
+        if let Moved::Bytes(len) = moved {
+            let tag = link.write_piped(fid, self.bytes, pipe, owner)?;
+            self.sent(tag, len, true);
+        } else {
+            link.pool.give_pipe(pipe);
+        }
+        Some(moved)
+    }
+
+    /// Notes a Twrite of `len` bytes.
+    fn sent(&mut self, tag: Tag, len: usize, slow: bool) {
+        self.asked.push_back(tag);
+        self.queued += usize::from(slow);
+        self.unanswered += len;
+        self.bytes += len as u64;
+        self.bulk = len >= WORTH;
     }
 
     /// Notes that `len` bytes sent under `tag` are answered, for good or ill.
