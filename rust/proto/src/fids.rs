@@ -30,10 +30,15 @@ pub struct FidView {
     pub attach: AttachId,
 }
 
-/// A fid, or the promise of one.
+/// A fid, or the promise of one. Kept small: a session may have very many.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
-    pub(crate) view: FidView,
+    /// Where it was walked to.
+    pub(crate) walked: Qid,
+    /// What it became, if there is a mode.
+    opened: Qid,
+    mode: Option<u8>,
+    pub(crate) attach: AttachId,
     /// Differs from that of every other fid of the session, whatever their numbers.
     pub(crate) serial: u64,
     /// A request in flight will make it: nobody may use it yet.
@@ -42,7 +47,31 @@ pub(crate) struct Entry {
     pub(crate) held: bool,
 }
 
-/// Fids below this are an index; clients count from 0. A table in full use has 28 KiB.
+impl Entry {
+    /// The promise of a fid at `walked`.
+    pub(crate) fn promise(walked: Qid, attach: AttachId, serial: u64) -> Self {
+        let opened = Qid::default();
+        Self { walked, opened, mode: None, attach, serial, promised: true, held: false }
+    }
+
+    /// What it became when it was opened, and the mode.
+    #[inline]
+    pub(crate) fn open(&self) -> Option<(Qid, u8)> {
+        self.mode.map(|mode| (self.opened, mode))
+    }
+
+    pub(crate) fn set_open(&mut self, qid: Qid, mode: u8) {
+        (self.opened, self.mode) = (qid, Some(mode));
+    }
+
+    /// As `fid`, in an attach whose root is `root`.
+    #[inline]
+    pub(crate) fn view(&self, fid: Fid, root: Qid) -> FidView {
+        FidView { fid, walked: self.walked, open: self.open(), root, attach: self.attach }
+    }
+}
+
+/// Fids below this are an index; clients count from 0. A table in full use has 14 KiB.
 const SMALL: usize = 256;
 
 /// All fids of a session, with those that are promised.
@@ -79,8 +108,7 @@ impl Fids {
     }
 
     /// Takes a number that is free.
-    pub(crate) fn put(&mut self, entry: Entry) {
-        let fid = entry.view.fid;
+    pub(crate) fn put(&mut self, fid: Fid, entry: Entry) {
         let before = match index(fid) {
             Some(index) => {
                 if self.small.len() <= index {
@@ -106,9 +134,12 @@ impl Fids {
         *self = Self::default();
     }
 
-    pub(crate) fn views(&self) -> impl Iterator<Item = FidView> {
-        let all = self.small.iter().flatten().chain(self.large.values());
-        all.filter(|entry| !entry.promised).map(|entry| entry.view)
+    /// Every fid that is not only promised, in no order.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (Fid, &Entry)> {
+        let small = (0..).map(Fid).zip(&self.small);
+        let small = small.filter_map(|(fid, entry)| Some((fid, entry.as_ref()?)));
+        let large = self.large.iter().map(|(fid, entry)| (*fid, entry));
+        small.chain(large).filter(|(_, entry)| !entry.promised)
     }
 }
 
@@ -117,18 +148,26 @@ fn index(fid: Fid) -> Option<usize> {
     usize::try_from(fid.0).ok().filter(|index| *index < SMALL)
 }
 
-/// The names of those who attached, each as long as a fid descends from the attach.
+/// Those who attached, each as long as a fid descends from the attach.
 #[derive(Debug, Default)]
 pub(crate) struct Attaches {
-    slots: Vec<(String, u32)>,
+    slots: Vec<Attach>,
     free: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Attach {
+    uname: String,
+    root: Qid,
+    fids: u32,
 }
 
 impl Attaches {
     /// A new one, with one fid.
     pub(crate) fn add(&mut self, uname: &str) -> AttachId {
         // An empty name is nobody's (tree.md, section 3).
-        let slot = (if uname.is_empty() { "none" } else { uname }.to_owned(), 1);
+        let uname = if uname.is_empty() { "none" } else { uname }.to_owned();
+        let slot = Attach { uname, root: Qid::default(), fids: 1 };
         if let Some(id) = self.free.pop() {
             if let Some(place) = usize::try_from(id).ok().and_then(|id| self.slots.get_mut(id)) {
                 *place = slot;
@@ -142,16 +181,29 @@ impl Attaches {
 
     /// One more fid.
     pub(crate) fn hold(&mut self, id: AttachId) {
-        if let Some((_, fids)) = self.slot(id) {
-            *fids += 1;
+        if let Some(attach) = self.slot(id) {
+            attach.fids += 1;
         }
+    }
+
+    /// Where its `..` stops.
+    pub(crate) fn set_root(&mut self, id: AttachId, root: Qid) {
+        if let Some(attach) = self.slot(id) {
+            attach.root = root;
+        }
+    }
+
+    #[inline]
+    pub(crate) fn root(&self, id: AttachId) -> Qid {
+        let slot = usize::try_from(id.0).ok().and_then(|id| self.slots.get(id));
+        slot.map(|attach| attach.root).unwrap_or_default()
     }
 
     /// One fid less. The name stays readable until the next attach, for who was just told the id.
     pub(crate) fn drop(&mut self, id: AttachId) {
-        if let Some((_, fids)) = self.slot(id) {
-            *fids -= 1;
-            if *fids == 0 {
+        if let Some(attach) = self.slot(id) {
+            attach.fids -= 1;
+            if attach.fids == 0 {
                 self.free.push(id.0);
             }
         }
@@ -159,14 +211,14 @@ impl Attaches {
 
     pub(crate) fn uname(&self, id: AttachId) -> &str {
         let slot = usize::try_from(id.0).ok().and_then(|id| self.slots.get(id));
-        slot.map_or("none", |(uname, _)| uname)
+        slot.map_or("none", |attach| &attach.uname)
     }
 
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
 
-    fn slot(&mut self, id: AttachId) -> Option<&mut (String, u32)> {
+    fn slot(&mut self, id: AttachId) -> Option<&mut Attach> {
         usize::try_from(id.0).ok().and_then(|id| self.slots.get_mut(id))
     }
 }

@@ -134,7 +134,7 @@ impl Server {
 
     /// All fids, in no order: what a vanished session gives back.
     pub fn fids(&self) -> impl Iterator<Item = FidView> {
-        self.fids.views()
+        self.fids.all().map(|(fid, entry)| entry.view(fid, self.attaches.root(entry.attach)))
     }
 
     /// How many fids there are, promised ones among them.

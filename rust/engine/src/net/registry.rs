@@ -147,6 +147,8 @@ impl Registry {
 struct Table {
     slots: Vec<Option<Held>>,
     free: BTreeSet<u32>,
+    /// The owner that was named last: a session's conversations share the name.
+    last_owner: Option<Arc<str>>,
 }
 
 /// A conversation in use.
@@ -182,8 +184,11 @@ impl Table {
         self.slot(number)?.as_mut()
     }
 
-    fn hold(&mut self, number: u32, owner: &str, worker: u16) {
-        let held = Held { owner: owner.into(), mode: FIRST_MODE, opens: 1, worker };
+    fn hold(&mut self, number: u32, name: &str, worker: u16) {
+        let owner = self.last_owner.take().filter(|last| **last == *name);
+        let owner = owner.unwrap_or_else(|| name.into());
+        self.last_owner = Some(Arc::clone(&owner));
+        let held = Held { owner, mode: FIRST_MODE, opens: 1, worker };
         if let Some(slot) = self.slot(number) {
             *slot = Some(held);
         }

@@ -156,7 +156,8 @@ impl Session {
             let Place::HostRead { offset, count } = parked.place else { continue };
             let outcome = match (&refusal, self.files.get(&waiter.fid)) {
                 (Some(why), _) => Outcome::Refused(why.clone()),
-                (None, Some(Opened::Host(HostFile { text: Some(text), .. }))) => {
+                (None, Some(Opened::Host(file))) => {
+                    let text = file.text.as_deref().unwrap_or_default();
                     Outcome::Bytes(slice(text, offset, count).to_vec())
                 }
                 _ => continue,

@@ -85,17 +85,17 @@ impl Session {
                 return Ok(node);
             }
             Node::Common(stack, Common::Cs) => {
-                Opened::Query(Query::new(Queried::Cs, user, shared.stack_name(stack)))
+                Opened::Query(Query::new(Queried::Cs, user, shared.stack_name(stack)).into())
             }
             Node::Common(stack, Common::Dns) => {
-                Opened::Query(Query::new(Queried::Dns, user, shared.stack_name(stack)))
+                Opened::Query(Query::new(Queried::Dns, user, shared.stack_name(stack)).into())
             }
             Node::Common(stack, Common::Log) => {
                 Opened::Log(stack, shared.stack(stack).log.reader())
             }
             _ if node.directory() => Opened::Directory(Listing::default()),
             _ => match HostFile::of(node, user, net) {
-                Some(file) => Opened::Host(file),
+                Some(file) => Opened::Host(file.into()),
                 None => return Ok(node),
             },
         };

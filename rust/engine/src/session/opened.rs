@@ -13,7 +13,8 @@ use crate::tree::directory::Listing;
 use crate::tree::qid::{File, Key, StackId};
 use crate::upcall::{Kind, Question};
 
-/// The state of an open file.
+/// The state of an open file. A session may have very many conversations open, so what is larger and
+/// rare is behind a box.
 #[derive(Debug)]
 pub(super) enum Opened {
     /// ctl, data or err of a conversation, which it keeps alive.
@@ -21,11 +22,11 @@ pub(super) enum Opened {
     /// A directory.
     Directory(Listing),
     /// cs or dns.
-    Query(Query),
+    Query(Box<Query>),
     /// log of a stack.
     Log(StackId, Reader),
     /// A file of the host's network.
-    Host(HostFile),
+    Host(Box<HostFile>),
 }
 
 /// A file of a conversation and what waits at it.

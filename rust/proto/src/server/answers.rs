@@ -149,41 +149,45 @@ impl Server {
         match reply {
             Some(Message::Rattach(Rattach { qid }) | Message::Rauth(Rauth { aqid: qid })) => {
                 if let Some(entry) = self.fids.entry(request.makes) {
-                    (entry.view.walked, entry.view.root, entry.promised) = (*qid, *qid, false);
+                    (entry.walked, entry.promised) = (*qid, false);
                     // Nothing opens an afid: it is for reading and writing from the start.
-                    let auth = matches!(reply, Some(Message::Rauth(_)));
-                    entry.view.open = auth.then_some((*qid, ORDWR));
+                    if matches!(reply, Some(Message::Rauth(_))) {
+                        entry.set_open(*qid, ORDWR);
+                    }
+                    self.attaches.set_root(entry.attach, *qid);
                 }
                 made = true;
             }
             Some(Message::Rwalk(Rwalk { wqid })) if wqid.len() == usize::from(request.names) => {
                 let place = if request.holds { maker } else { self.fids.entry(request.makes) };
                 if let (Some(entry), Some(qid)) = (place, wqid.last()) {
-                    (entry.view.walked, entry.promised) = (*qid, false);
+                    (entry.walked, entry.promised) = (*qid, false);
                 }
                 made = true;
             }
             Some(Message::Rxattrwalk(Rxattrwalk { .. })) => {
                 if let Some(entry) = self.fids.entry(request.makes) {
-                    (entry.view.open, entry.promised) = (Some((entry.view.walked, OREAD)), false);
+                    entry.set_open(entry.walked, OREAD);
+                    entry.promised = false;
                 }
                 made = true;
             }
             Some(Message::Ropen(Ropen { qid, .. }) | Message::Rlopen(Rlopen { qid, .. })) => {
                 if let Some(entry) = maker {
-                    entry.view.open = Some((*qid, request.mode));
+                    entry.set_open(*qid, request.mode);
                 }
             }
             Some(
                 Message::Rcreate(Rcreate { qid, .. }) | Message::Rlcreate(Rlcreate { qid, .. }),
             ) => {
                 if let Some(entry) = maker {
-                    (entry.view.open, entry.view.walked) = (Some((*qid, request.mode)), *qid);
+                    entry.set_open(*qid, request.mode);
+                    entry.walked = *qid;
                 }
             }
             Some(Message::Rxattrcreate(_)) => {
                 if let Some(entry) = maker {
-                    entry.view.open = Some((entry.view.walked, request.mode));
+                    entry.set_open(entry.walked, request.mode);
                 }
             }
             _ => {}

@@ -70,13 +70,13 @@ impl Server {
         count: u32,
         request: &mut Request,
     ) -> Result<FidView, Refusal> {
-        let entry = self.known(fid)?;
-        if !reads(entry.view.open) {
+        let entry = *self.known(fid)?;
+        if !reads(entry.open()) {
             return Err(Refusal::BAD_USE_OF_FID);
         }
         offset.checked_add(u64::from(count)).ok_or(Refusal::BAD_OFFSET)?;
         (request.fid, request.serial) = (fid, entry.serial);
-        Ok(entry.view)
+        Ok(self.view(fid, &entry))
     }
 
     /// The fid of a Twrite and its serial, if it may be written there.
@@ -87,12 +87,12 @@ impl Server {
         offset: u64,
         count: u64,
     ) -> Result<(FidView, u64), Refusal> {
-        let entry = self.known(fid)?;
-        if !writes(entry.view.open) {
+        let entry = *self.known(fid)?;
+        if !writes(entry.open()) {
             return Err(Refusal::BAD_USE_OF_FID);
         }
         offset.checked_add(count).ok_or(Refusal::BAD_OFFSET)?;
-        Ok((entry.view, entry.serial))
+        Ok((self.view(fid, &entry), entry.serial))
     }
 
     /// walk(5). None: answered here.
@@ -103,14 +103,15 @@ impl Server {
         request: &mut Request,
         out: &mut Vec<u8>,
     ) -> Result<Option<FidView>, Refusal> {
-        let Entry { view, serial, held, .. } = *self.known(asked.fid)?;
-        (request.fid, request.serial) = (asked.fid, serial);
+        let entry = *self.known(asked.fid)?;
+        let view = self.view(asked.fid, &entry);
+        (request.fid, request.serial) = (asked.fid, entry.serial);
         // At most 16, as the list is.
         request.names = u8::try_from(asked.wname.len()).unwrap_or(16);
         if asked.newfid != asked.fid {
-            self.promise(asked.newfid, view.walked, view.root, view.attach)?;
+            self.promise(asked.newfid, view.walked, view.attach)?;
             request.makes = asked.newfid;
-        } else if view.open.is_some() || held {
+        } else if view.open.is_some() || entry.held {
             return Err(Refusal::BAD_USE_OF_FID);
         } else if !asked.wname.is_empty() {
             self.known(asked.fid)?.held = true;
@@ -132,18 +133,18 @@ impl Server {
         if let Some(beside) = beside {
             self.known(beside)?;
         }
-        let entry = self.known(fid)?;
-        let view = entry.view;
+        let entry = *self.known(fid)?;
+        let view = self.view(fid, &entry);
         (request.fid, request.serial) = (fid, entry.serial);
         if let Some(mode) = opens(message) {
             if view.open.is_some() || entry.held {
                 return Err(Refusal::BAD_USE_OF_FID);
             }
-            entry.held = true;
+            self.known(fid)?.held = true;
             (request.holds, request.mode) = (true, mode);
         }
         if let Message::Txattrwalk(asked) = message {
-            self.promise(asked.newfid, view.walked, view.root, view.attach)?;
+            self.promise(asked.newfid, view.walked, view.attach)?;
             request.makes = asked.newfid;
         }
         if matches!(message.kind(), Tclunk::KIND | Tremove::KIND) {
@@ -156,21 +157,15 @@ impl Server {
     fn enter(&mut self, fid: Fid, uname: &str) -> Result<(), Refusal> {
         self.vacant(fid)?;
         let attach = self.attaches.add(uname);
-        self.put_promise(fid, Qid::default(), Qid::default(), attach);
+        self.put_promise(fid, Qid::default(), attach);
         Ok(())
     }
 
     /// Takes a number for a fid that a request in flight will make.
-    fn promise(
-        &mut self,
-        fid: Fid,
-        walked: Qid,
-        root: Qid,
-        attach: AttachId,
-    ) -> Result<(), Refusal> {
+    fn promise(&mut self, fid: Fid, walked: Qid, attach: AttachId) -> Result<(), Refusal> {
         self.vacant(fid)?;
         self.attaches.hold(attach);
-        self.put_promise(fid, walked, root, attach);
+        self.put_promise(fid, walked, attach);
         Ok(())
     }
 
@@ -184,10 +179,14 @@ impl Server {
         Ok(())
     }
 
-    fn put_promise(&mut self, fid: Fid, walked: Qid, root: Qid, attach: AttachId) {
+    fn put_promise(&mut self, fid: Fid, walked: Qid, attach: AttachId) {
         let serial = self.next_serial();
-        let view = FidView { fid, walked, open: None, root, attach };
-        self.fids.put(Entry { view, serial, promised: true, held: false });
+        self.fids.put(fid, Entry::promise(walked, attach, serial));
+    }
+
+    #[inline]
+    fn view(&self, fid: Fid, entry: &Entry) -> FidView {
+        entry.view(fid, self.attaches.root(entry.attach))
     }
 
     #[inline]
@@ -197,7 +196,7 @@ impl Server {
 
     pub(super) fn drop_fid(&mut self, fid: Fid) {
         if let Some(gone) = self.fids.remove(fid) {
-            self.attaches.drop(gone.view.attach);
+            self.attaches.drop(gone.attach);
         }
     }
 }

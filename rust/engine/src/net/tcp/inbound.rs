@@ -162,6 +162,10 @@ impl Inbound {
             self.reads.pop_front();
             host.finish(waiter, outcome);
         }
+        if self.reads.is_empty() {
+            // An idle conversation keeps no room for those that may come.
+            self.reads = VecDeque::new();
+        }
         More::Idle
     }
 
