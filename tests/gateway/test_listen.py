@@ -59,6 +59,12 @@ def test_announce_of_any_address_takes_both_families(client: RawClient) -> None:
         client.clunk(fid)
 
 
+def test_a_restricted_port_is_a_low_one(client: RawClient) -> None:
+    for spec in ("127.0.0.1!0!r", "*!0!r"):
+        _, _, port = client.announce(spec)
+        assert 600 <= port < 1024
+
+
 def test_listens_are_served_in_order(client: RawClient) -> None:
     number, _, port = client.announce()
     parked = [park(client, number) for _ in range(2)]

@@ -1,19 +1,18 @@
 //! The grammar of ctl: one command a write (ip(3); docs/tree.md, section 5).
 //!
-//! Parsing knows no state: a command that does not parse is refused for that, whatever the
-//! conversation does at the time, and one that parses may still come at the wrong time, which its
-//! conversation says.
+//! What all protocols share of it; each has [`Verbs`] of its own besides. Parsing knows no state: a
+//! command that does not parse is refused for that, whatever the conversation does at the time, and
+//! one that parses may still come at the wrong time, which its conversation says.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use netrelay_proto::error::Refusal;
 
 use super::address::{Local, Remote};
 
-/// A command that parsed.
+/// A command that parsed; `Own` are those of one protocol alone.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Command {
+pub(crate) enum Command<Own> {
     /// Place a call; needs Idle.
     Connect {
         /// Where to.
@@ -25,25 +24,33 @@ pub(crate) enum Command {
     Announce(Local),
     /// Choose the local end of a later connect; needs Idle.
     Bind(Local),
-    /// Reset.
+    /// Make an abrupt end.
     Hangup,
-    /// End both directions behind what is written.
-    Close,
-    /// End the direction to the other end behind what is written.
-    ShutdownWrite,
-    /// Probe the other end after so long a silence; needs Connected.
-    Keepalive(Duration),
     /// Hops that packets may take.
     Ttl(u8),
     /// The type of service of packets.
     Tos(u8),
-    /// What ICMP says does not end the call: true of TCP here without asking.
+    /// What ICMP says does not end the call.
     IgnoreAdvice,
+    /// One of the protocol's own.
+    Own(Own),
 }
 
-impl Command {
-    /// The command in one write to ctl. `hangup`, `close` and `ignoreadvice` take no words and
-    /// ignore those that come.
+/// The verbs of one protocol alone, and the words behind them.
+pub(crate) trait Verbs: Sized {
+    /// The command, or none if the verb is not of this protocol.
+    ///
+    /// # Errors
+    /// The texts of docs/tree.md.
+    fn parse(verb: &str, arguments: &[Word<'_>]) -> Result<Option<Self>, Refusal>;
+}
+
+/// A word of a control message, unquoted.
+pub(crate) type Word<'a> = Cow<'a, str>;
+
+impl<Own: Verbs> Command<Own> {
+    /// The command in one write to ctl. `hangup` and `ignoreadvice` take no words and ignore those
+    /// that come.
     ///
     /// # Errors
     /// The texts of docs/tree.md, section 5.
@@ -52,6 +59,9 @@ impl Command {
         let text = String::from_utf8_lossy(text);
         let words = words(&text);
         let (verb, arguments) = words.split_first().ok_or(Refusal::SHORT_CONTROL)?;
+        if let Some(own) = Own::parse(verb, arguments)? {
+            return Ok(Self::Own(own));
+        }
         match verb.as_ref() {
             "connect" => connect(arguments),
             "announce" => match arguments {
@@ -63,14 +73,6 @@ impl Command {
                 _ => Err(Refusal::BAD_ARGS_TO_BIND),
             },
             "hangup" => Ok(Self::Hangup),
-            "close" => Ok(Self::Close),
-            "shutdown" => match arguments {
-                [direction] if direction == "write" => Ok(Self::ShutdownWrite),
-                _ => Err(Refusal::BAD_ARGS_TO_SHUTDOWN),
-            },
-            "keepalive" => number(arguments, DEFAULT_KEEPALIVE, MOST_KEEPALIVE)
-                .map(|ms| Self::Keepalive(Duration::from_millis(ms.into())))
-                .ok_or(Refusal::BAD_ARGS_TO_KEEPALIVE),
             "ttl" => byte(arguments, DEFAULT_TTL).map(Self::Ttl).ok_or(Refusal::BAD_ARGS_TO_TTL),
             "tos" => byte(arguments, 0).map(Self::Tos).ok_or(Refusal::BAD_ARGS_TO_TOS),
             "ignoreadvice" => Ok(Self::IgnoreAdvice),
@@ -81,7 +83,7 @@ impl Command {
 
 /// Splits a control message at spaces, tabs, newlines and carriage returns. `'` quotes, anywhere in
 /// a word; `''` within quotes is a quote, and quotes left open end with the text.
-pub(crate) fn words(text: &str) -> Vec<Cow<'_, str>> {
+pub(crate) fn words(text: &str) -> Vec<Word<'_>> {
     let mut words = Vec::new();
     let mut rest = text.trim_start_matches(SPACE);
     while !rest.is_empty() {
@@ -93,7 +95,7 @@ pub(crate) fn words(text: &str) -> Vec<Cow<'_, str>> {
 }
 
 /// The first word of a text that begins with one, and what is behind it.
-fn word(text: &str) -> (Cow<'_, str>, &str) {
+fn word(text: &str) -> (Word<'_>, &str) {
     let end = text.find(SPACE).unwrap_or(text.len());
     let (plain, rest) = text.split_at(end);
     if !plain.contains('\'') {
@@ -118,7 +120,7 @@ fn word(text: &str) -> (Cow<'_, str>, &str) {
     (Cow::Owned(word), "")
 }
 
-fn connect(arguments: &[Cow<'_, str>]) -> Result<Command, Refusal> {
+fn connect<Own>(arguments: &[Word<'_>]) -> Result<Command<Own>, Refusal> {
     let (remote, local) = match arguments {
         [remote] => (remote, None),
         [remote, local] => (remote, Some(local)),
@@ -129,8 +131,8 @@ fn connect(arguments: &[Cow<'_, str>]) -> Result<Command, Refusal> {
     Ok(Command::Connect { remote, local })
 }
 
-/// The argument as a number up to `most`, `default` when there is none.
-fn number(arguments: &[Cow<'_, str>], default: u32, most: u32) -> Option<u32> {
+/// The only argument as a number up to `most`, `default` when there is none.
+pub(crate) fn number(arguments: &[Word<'_>], default: u32, most: u32) -> Option<u32> {
     let text = match arguments {
         [] => return Some(default),
         [text] => text,
@@ -140,21 +142,32 @@ fn number(arguments: &[Cow<'_, str>], default: u32, most: u32) -> Option<u32> {
     text.parse().ok().filter(|number| digits && *number <= most)
 }
 
-fn byte(arguments: &[Cow<'_, str>], default: u8) -> Option<u8> {
+fn byte(arguments: &[Word<'_>], default: u8) -> Option<u8> {
     number(arguments, default.into(), u8::MAX.into()).and_then(|number| number.try_into().ok())
 }
 
 const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
-/// The original's interval, in milliseconds.
-const DEFAULT_KEEPALIVE: u32 = 120_000;
-/// Milliseconds that fit the original's signed number.
-const MOST_KEEPALIVE: u32 = 0x7fff_ffff;
 /// The original's.
 const DEFAULT_TTL: u8 = 255;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A protocol with a verb of its own.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    struct Frob(u32);
+
+    impl Verbs for Frob {
+        fn parse(verb: &str, arguments: &[Word<'_>]) -> Result<Option<Self>, Refusal> {
+            let frob = || number(arguments, 7, 2_147_483_647).map(Self).ok_or(Refusal::NOT_LOCAL);
+            (verb == "frob").then(frob).transpose()
+        }
+    }
+
+    fn parse(text: &[u8]) -> Result<Command<Frob>, Refusal> {
+        Command::parse(text)
+    }
 
     fn socket(text: &str) -> Remote {
         Remote { socket: text.parse().unwrap(), restricted: false }
@@ -201,12 +214,9 @@ mod tests {
             ("bind 10.0.0.9!0", Command::Bind(here)),
             ("hangup", Command::Hangup),
             ("hangup now", Command::Hangup),
-            ("close", Command::Close),
-            ("shutdown write", Command::ShutdownWrite),
-            ("keepalive", Command::Keepalive(Duration::from_secs(120))),
-            ("keepalive 1", Command::Keepalive(Duration::from_millis(1))),
-            ("keepalive 0", Command::Keepalive(Duration::ZERO)),
-            ("keepalive 2147483647", Command::Keepalive(Duration::from_millis(2_147_483_647))),
+            ("frob", Command::Own(Frob(7))),
+            ("frob 0", Command::Own(Frob(0))),
+            ("frob 2147483647", Command::Own(Frob(2_147_483_647))),
             ("ttl", Command::Ttl(255)),
             ("ttl 64", Command::Ttl(64)),
             ("ttl 0", Command::Ttl(0)),
@@ -215,7 +225,7 @@ mod tests {
             ("ignoreadvice", Command::IgnoreAdvice),
         ];
         for (text, command) in table {
-            assert_eq!(Command::parse(text.as_bytes()), Ok(command), "{text}");
+            assert_eq!(parse(text.as_bytes()), Ok(command), "{text}");
         }
     }
 
@@ -224,7 +234,8 @@ mod tests {
         let table = [
             ("", Refusal::SHORT_CONTROL),
             (" \n", Refusal::SHORT_CONTROL),
-            ("frob", Refusal::UNKNOWN_CONTROL),
+            ("frobnicate", Refusal::UNKNOWN_CONTROL),
+            ("close", Refusal::UNKNOWN_CONTROL),
             ("Connect 1.2.3.4!5", Refusal::UNKNOWN_CONTROL),
             ("''", Refusal::UNKNOWN_CONTROL),
             ("connect", Refusal::BAD_ARGS_TO_CONNECT),
@@ -245,23 +256,20 @@ mod tests {
             ("bind", Refusal::BAD_ARGS_TO_BIND),
             ("bind 1 2", Refusal::BAD_ARGS_TO_BIND),
             ("bind *", Refusal::PERMISSION_DENIED),
-            ("shutdown", Refusal::BAD_ARGS_TO_SHUTDOWN),
-            ("shutdown read", Refusal::BAD_ARGS_TO_SHUTDOWN),
-            ("shutdown write read", Refusal::BAD_ARGS_TO_SHUTDOWN),
-            ("keepalive x", Refusal::BAD_ARGS_TO_KEEPALIVE),
-            ("keepalive 1 2", Refusal::BAD_ARGS_TO_KEEPALIVE),
-            ("keepalive -1", Refusal::BAD_ARGS_TO_KEEPALIVE),
-            ("keepalive +1", Refusal::BAD_ARGS_TO_KEEPALIVE),
-            ("keepalive 2147483648", Refusal::BAD_ARGS_TO_KEEPALIVE),
+            ("frob x", Refusal::NOT_LOCAL),
+            ("frob 1 2", Refusal::NOT_LOCAL),
+            ("frob -1", Refusal::NOT_LOCAL),
+            ("frob +1", Refusal::NOT_LOCAL),
+            ("frob 2147483648", Refusal::NOT_LOCAL),
             ("ttl 1 2", Refusal::BAD_ARGS_TO_TTL),
             ("ttl 256", Refusal::BAD_ARGS_TO_TTL),
             ("ttl ''", Refusal::BAD_ARGS_TO_TTL),
             ("tos 1.5", Refusal::BAD_ARGS_TO_TOS),
         ];
         for (text, refusal) in table {
-            assert_eq!(Command::parse(text.as_bytes()), Err(refusal), "{text}");
+            assert_eq!(parse(text.as_bytes()), Err(refusal), "{text}");
         }
-        assert_eq!(Command::parse(b"\xff\xfe"), Err(Refusal::UNKNOWN_CONTROL));
-        assert_eq!(Command::parse(b"connect \xff!1"), Err(Refusal::BAD_IP));
+        assert_eq!(parse(b"\xff\xfe"), Err(Refusal::UNKNOWN_CONTROL));
+        assert_eq!(parse(b"connect \xff!1"), Err(Refusal::BAD_IP));
     }
 }

@@ -8,6 +8,7 @@
 //! never comes, are the same in all and kept here.
 
 pub(crate) mod address;
+mod binding;
 mod calls;
 pub(crate) mod conversation;
 pub(crate) mod ctl;
@@ -16,9 +17,11 @@ mod held;
 pub(crate) mod host;
 pub(crate) mod operation;
 pub(crate) mod registry;
+mod snmp;
 pub(crate) mod sockets;
 pub(crate) mod stack;
 mod tcp;
+mod tuning;
 
 use std::os::fd::BorrowedFd;
 

@@ -10,14 +10,17 @@ use netrelay_proto::error::Refusal;
 
 use super::conversation::TcpConversation;
 use super::sockets;
+use super::verbs::Verb;
 use crate::error::refusal;
 use crate::log::Event as Note;
 use crate::mailbox::Waiter;
 use crate::net::address::{Local, Remote};
+use crate::net::binding;
 use crate::net::conversation::{Conversation, State};
 use crate::net::ctl::Command;
 use crate::net::host::Host;
 use crate::net::operation::Outcome;
+use crate::net::tuning::{Tuning, tune};
 use crate::work::Source;
 
 impl TcpConversation {
@@ -50,14 +53,14 @@ impl TcpConversation {
                 self.hang_up(host);
                 Ok(())
             }
-            Command::Close => {
+            Command::Own(Verb::Close) => {
                 self.close(host);
                 Ok(())
             }
-            Command::ShutdownWrite => self.shutdown_write(host),
-            Command::Keepalive(idle) => self.keep_alive(idle),
-            Command::Ttl(ttl) => self.tune(sockets::Tuning { ttl: Some(ttl), ..self.tuning }),
-            Command::Tos(tos) => self.tune(sockets::Tuning { tos: Some(tos), ..self.tuning }),
+            Command::Own(Verb::ShutdownWrite) => self.shutdown_write(host),
+            Command::Own(Verb::Keepalive(idle)) => self.keep_alive(idle),
+            Command::Ttl(ttl) => self.tune(Tuning { ttl: Some(ttl), ..self.tuning }),
+            Command::Tos(tos) => self.tune(Tuning { tos: Some(tos), ..self.tuning }),
             Command::IgnoreAdvice => Ok(()),
         };
         Some(done.map_or_else(Outcome::Refused, |()| Outcome::Wrote(count)))
@@ -104,7 +107,7 @@ impl TcpConversation {
         let from = &host.stack(self.key).sockets;
         let socket = sockets::announce(from, local, self.tuning).map_err(refusal)?;
         host.watch(socket.as_fd(), Source::Conversation(self.key)).map_err(refusal)?;
-        if let Some(local) = sockets::local(socket.as_fd()) {
+        if let Some(local) = binding::local(socket.as_fd()) {
             host.record(self.key, Note::Announce(local));
         }
         self.socket = Some(socket);
@@ -116,7 +119,7 @@ impl TcpConversation {
         self.idle()?;
         let local = sockets::probe(&host.stack(self.key).sockets, local).map_err(refusal)?;
         self.bound = Some(local);
-        self.local = Some(sockets::chosen(local));
+        self.local = Some(binding::chosen(local));
         Ok(())
     }
 
@@ -136,9 +139,9 @@ impl TcpConversation {
         Ok(())
     }
 
-    fn tune(&mut self, tuning: sockets::Tuning) -> Result<(), Refusal> {
+    fn tune(&mut self, tuning: Tuning) -> Result<(), Refusal> {
         if let Some(socket) = self.socket() {
-            sockets::tune(socket, tuning).map_err(refusal)?;
+            tune(socket, tuning).map_err(refusal)?;
         }
         self.tuning = tuning;
         Ok(())

@@ -19,10 +19,12 @@ use crate::error::refusal;
 use crate::log::Event as Note;
 use crate::mailbox::Waiter;
 use crate::net::address::{Local, endpoint};
+use crate::net::binding;
 use crate::net::calls::Calls;
 use crate::net::conversation::{Call, Conversation, Event, More, State};
 use crate::net::host::Host;
 use crate::net::operation::Outcome;
+use crate::net::tuning::Tuning;
 use crate::tree::qid::{File, Key};
 use crate::work::Source;
 
@@ -48,7 +50,7 @@ pub(crate) struct TcpConversation {
     pub(super) local: Option<SocketAddr>,
     pub(super) remote: Option<SocketAddr>,
     pub(super) keepalive: Duration,
-    pub(super) tuning: sockets::Tuning,
+    pub(super) tuning: Tuning,
 }
 
 impl Conversation for TcpConversation {
@@ -168,7 +170,7 @@ impl Conversation for TcpConversation {
             self.connecting = None;
             self.socket = None;
             self.remote = None;
-            self.local = self.bound.map(sockets::chosen);
+            self.local = self.bound.map(binding::chosen);
             self.state = State::Idle;
             self.inbound.refuse(&Refusal::HUNGUP, host);
             self.outbound.refuse(&Refusal::HUNGUP, host);
@@ -209,7 +211,7 @@ impl Conversation for TcpConversation {
     fn text(&self, file: File) -> String {
         match file {
             File::Local => {
-                endpoint(self.socket().map_or(self.local, |socket| sockets::local(socket)))
+                endpoint(self.socket().map_or(self.local, |socket| binding::local(socket)))
             }
             File::Remote => endpoint(self.remote),
             _ => self.status(),
@@ -248,7 +250,7 @@ impl TcpConversation {
             local: None,
             remote: None,
             keepalive: Duration::ZERO,
-            tuning: sockets::Tuning::default(),
+            tuning: Tuning::default(),
         }
     }
 
@@ -256,7 +258,7 @@ impl TcpConversation {
     fn called(announced: Key, socket: OwnedFd) -> Self {
         let mut conversation = Self::new(announced);
         conversation.state = State::Connected;
-        conversation.remote = sockets::remote(socket.as_fd());
+        conversation.remote = binding::remote(socket.as_fd());
         conversation.socket = Some(socket);
         conversation.outbound.note_writable();
         conversation
@@ -319,7 +321,7 @@ impl TcpConversation {
     /// Parts with the socket; our end's address is still told.
     fn drop_socket(&mut self) -> Option<OwnedFd> {
         let socket = self.socket.take()?;
-        self.local = sockets::local(socket.as_fd());
+        self.local = binding::local(socket.as_fd());
         Some(socket)
     }
 

@@ -12,6 +12,7 @@ mod info;
 pub(crate) mod outbound;
 mod sockets;
 pub(crate) mod status;
+mod verbs;
 
 pub(crate) use self::conversation::TcpConversation;
 pub(crate) use self::outbound::Spliced;

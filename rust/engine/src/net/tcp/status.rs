@@ -5,6 +5,8 @@
 
 use std::fmt::Write as _;
 
+use crate::net::snmp;
+
 /// What `TCP_INFO` and the queues of a socket say, in the host's own units.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct TcpInfo {
@@ -121,22 +123,12 @@ pub(crate) fn stats(limit: u32, snmp: &str) -> String {
         let value = match field {
             Field::Limit => limit.into(),
             Field::Unknown => 0,
-            Field::Snmp(field) => tcp_field(snmp, field),
+            Field::Snmp(field) => snmp::value(snmp, "Tcp", field),
         };
         // Writing to a string does not fail.
         let _ = writeln!(text, "{name}: {value}");
     }
     text
-}
-
-/// The value below the column `name` of the two lines that begin with `Tcp:`; 0 if there is none.
-fn tcp_field(snmp: &str, name: &str) -> u64 {
-    let mut lines = snmp.lines().filter_map(|line| line.strip_prefix("Tcp:"));
-    let (Some(names), Some(values)) = (lines.next(), lines.next()) else {
-        return 0;
-    };
-    let mut columns = names.split_ascii_whitespace().zip(values.split_ascii_whitespace());
-    columns.find(|column| column.0 == name).and_then(|column| column.1.parse().ok()).unwrap_or(0)
 }
 
 /// `TCP_INFINITE_SSTHRESH`.
