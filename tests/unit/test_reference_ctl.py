@@ -12,14 +12,15 @@ from netrelay.errors import CATALOGUE, NetError
 from netrelay.reference.net import ctl
 from netrelay.reference.net.address import Address, parse_ip, parse_local, parse_remote, print_ip
 from netrelay.reference.net.guard import Guard
+from netrelay.reference.net.tcp.verbs import VERBS
 
 TEXTS = {text for text, _ in CATALOGUE.values()}
 
 
-@given(st.binary(max_size=60))
-def test_any_bytes_are_a_command_or_a_named_refusal(line: bytes) -> None:
+@given(st.binary(max_size=60), st.sampled_from(({}, VERBS)))
+def test_any_bytes_are_a_command_or_a_named_refusal(line: bytes, own: ctl.Verbs) -> None:
     try:
-        ctl.parse(line)
+        ctl.parse(line, own)
     except NetError as why:
         assert why.text in TEXTS
 
@@ -28,6 +29,13 @@ def test_any_bytes_are_a_command_or_a_named_refusal(line: bytes) -> None:
 def test_quoted_words_come_back_as_they_were(words: list[bytes]) -> None:
     line = b" ".join(b"'" + word.replace(b"'", b"''") + b"'" for word in words)
     assert ctl.tokenize(line) == words
+
+
+@pytest.mark.parametrize("line", [b"close", b"shutdown write", b"keepalive"])
+def test_tcps_own_verbs_are_not_known_elsewhere(line: bytes) -> None:
+    ctl.parse(line, VERBS)
+    with pytest.raises(NetError, match=r"^unknown control request$"):
+        ctl.parse(line, {})
 
 
 def test_a_quote_may_begin_inside_a_word_and_end_with_the_line() -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import enum
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import asyncio
-    import socket
+    from collections.abc import Callable
 
     from netrelay.reference.net.address import Address, Ip
     from netrelay.reference.net.qids import Place
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from netrelay.reference.net.sockets import Sockets
     from netrelay.reference.net.tcp.outbound import Outbound
     from netrelay.reference.net.watch import Watch
+    from netrelay.types import Limits
+
+Kin = TypeVar("Kin", bound="Conversation")
 
 
 class State(enum.Enum):
@@ -43,6 +46,10 @@ class Surroundings(Protocol):
     def sockets(self) -> Sockets:
         """Where its sockets come from."""
 
+    @property
+    def limits(self) -> Limits:
+        """The gateway's bounds."""
+
     def check_dial(self, ip: Ip) -> None:
         """Whether an address may be dialled. Errors: `permission denied`."""
 
@@ -55,7 +62,7 @@ class Surroundings(Protocol):
     def check_free(self, announced: Conversation) -> None:
         """Whether there is a number for a call. Errors: `no free devices`."""
 
-    def called(self, announced: Conversation, sock: socket.socket) -> Conversation:
+    def called(self, announced: Kin) -> Kin:
         """The conversation of a call, owned as the announced one is."""
 
     def retire(self, watch: Watch, outbound: Outbound) -> None:
@@ -84,15 +91,11 @@ class Conversation(ABC):
 
     @staticmethod
     @abstractmethod
-    def stats(most: int, snmp: str) -> str:
+    def stats(most: int, proc: Callable[[str], str]) -> str:
         """The text of the protocol's stats.
 
-        `most` conversations are its limit, `snmp` is the host's file of counts.
+        `most` conversations are its limit; `proc` reads a file of the stack's `/proc/net` by name.
         """
-
-    @abstractmethod
-    def accept(self, sock: socket.socket) -> None:
-        """Become the conversation of a call."""
 
     @abstractmethod
     def read(self, request: Request, count: int) -> None:

@@ -1,11 +1,13 @@
 """The ctl file: one write is one command (ip(3), docs/tree.md 5).
 
-Only the grammar: what a command means for the conversation's state is in `conversation`. Words are
-bytes, as a client may write anything; an unknown word is refused as such, whatever it holds.
+Only the grammar, and of that what all protocols share: each has verbs of its own besides. What a
+command means for the conversation's state is in `conversation`. Words are bytes, as a client may
+write anything; an unknown word is refused as such, whatever it holds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,12 +16,20 @@ from netrelay.reference.net.refusal import refusal
 
 _BLANKS: Final = b" \t\r\n"
 _QUOTE: Final = ord("'")
-KEEPALIVE_MS: Final = 120_000
-_MOST_MS: Final = (1 << 31) - 1
+
+
+class Command:
+    """What one write asks for."""
+
+    __slots__ = ()
+
+
+# A protocol's own verbs, and what makes a command of the words behind one.
+Verbs = Mapping[bytes, Callable[[list[bytes]], Command]]
 
 
 @dataclass(frozen=True, slots=True)
-class Connect:
+class Connect(Command):
     """Call `remote`, from `local` if that is given."""
 
     remote: Remote
@@ -28,7 +38,7 @@ class Connect:
 
 
 @dataclass(frozen=True, slots=True)
-class Announce:
+class Announce(Command):
     """Take calls to `local`."""
 
     local: Address
@@ -36,7 +46,7 @@ class Announce:
 
 
 @dataclass(frozen=True, slots=True)
-class Bind:
+class Bind(Command):
     """Use `local` for a later connect."""
 
     local: Address
@@ -44,58 +54,27 @@ class Bind:
 
 
 @dataclass(frozen=True, slots=True)
-class Hangup:
-    """Reset the call."""
+class Hangup(Command):
+    """Make an abrupt end."""
 
 
 @dataclass(frozen=True, slots=True)
-class Close:
-    """End both directions in an orderly way."""
-
-
-@dataclass(frozen=True, slots=True)
-class ShutdownWrite:
-    """End our direction."""
-
-
-@dataclass(frozen=True, slots=True)
-class Keepalive:
-    """Probe an idle call every so many milliseconds."""
-
-    interval_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ttl:
+class Ttl(Command):
     """Hops a packet may make."""
 
     hops: int
 
 
 @dataclass(frozen=True, slots=True)
-class Tos:
+class Tos(Command):
     """The type-of-service byte."""
 
     value: int
 
 
 @dataclass(frozen=True, slots=True)
-class IgnoreAdvice:
-    """ICMP does not end a call; TCP on Linux acts so already."""
-
-
-Command = (
-    Connect
-    | Announce
-    | Bind
-    | Hangup
-    | Close
-    | ShutdownWrite
-    | Keepalive
-    | Ttl
-    | Tos
-    | IgnoreAdvice
-)
+class IgnoreAdvice(Command):
+    """What ICMP says does not end it."""
 
 
 def tokenize(line: bytes) -> list[bytes]:
@@ -124,12 +103,17 @@ def tokenize(line: bytes) -> list[bytes]:
     return words
 
 
-def parse(line: bytes) -> Command:
-    """The command of one write. Errors: as listed in docs/tree.md."""
+def parse(line: bytes, own: Verbs) -> Command:
+    """The command of one write to a conversation of the protocol that has these verbs.
+
+    Errors: as listed in docs/tree.md.
+    """
     words = tokenize(line)
     if not words:
         raise refusal("SHORT_CONTROL")
     verb, args = words[0], words[1:]
+    if verb in own:
+        return own[verb](args)
     match verb, args:
         case b"connect", [remote]:
             to = parse_remote(remote)
@@ -144,30 +128,24 @@ def parse(line: bytes) -> Command:
             return Bind(*parse_local(local))
         case b"hangup", _:
             return Hangup()
-        case b"close", _:
-            return Close()
-        case b"shutdown", [b"write"]:
-            return ShutdownWrite()
-        case b"keepalive", _:
-            return Keepalive(_number(verb, args, KEEPALIVE_MS, _MOST_MS))
         case b"ttl", _:
-            return Ttl(_number(verb, args, 255, 255))
+            return Ttl(number(args, 255, 255, "BAD_ARGS_TO_TTL"))
         case b"tos", _:
-            return Tos(_number(verb, args, 0, 255))
+            return Tos(number(args, 0, 255, "BAD_ARGS_TO_TOS"))
         case b"ignoreadvice", _:
             return IgnoreAdvice()
-        case ((b"connect" | b"announce" | b"bind" | b"shutdown"), _):
+        case ((b"connect" | b"announce" | b"bind"), _):
             raise refusal(f"BAD_ARGS_TO_{verb.decode().upper()}")
     raise refusal("UNKNOWN_CONTROL")
 
 
-def _number(verb: bytes, args: list[bytes], default: int, most: int) -> int:
-    bad = refusal(f"BAD_ARGS_TO_{verb.decode().upper()}")
+def number(args: list[bytes], default: int, most: int, bad: str) -> int:
+    """The only word behind a verb, a number up to `most`. Errors: the refusal called `bad`."""
     if not args:
         return default
     digits = args[0].lstrip(b"0") or args[0][:1]
     if len(args) > 1 or not args[0].isdigit() or len(digits) > len(str(most)):
-        raise bad
+        raise refusal(bad)
     if int(digits) > most:
-        raise bad
+        raise refusal(bad)
     return int(digits)

@@ -1,7 +1,7 @@
 """The log file: lines about conversations for whoever has it open (ip(3), docs/tree.md 6).
 
 Every open fid has its own lines from its opening on, so one reader takes nothing from another; the
-flags are the gateway's. A reader that does not read loses the oldest lines, whole.
+flags are the stack's. A reader that does not read loses the oldest lines, whole.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class LogReader:
 
 
 class Log:
-    """The flags and the readers of one gateway."""
+    """The flags and the readers of one stack."""
 
     def __init__(self) -> None:
         self.readers: list[LogReader] = []
@@ -80,9 +80,9 @@ class Log:
             case _:
                 raise refusal("LOG_UNKNOWN")
 
-    def note(self, line: str, address: Address) -> None:
-        """A line about a conversation, and the address it has to do with, if anyone wants it."""
-        if b"tcp" not in self._flags or self._only not in {None, address.ip}:
+    def note(self, protocol: str, event: str, address: Address) -> None:
+        """What befell a conversation, and the address it has to do with, if anyone wants it."""
+        if protocol.encode() not in self._flags or self._only not in {None, address.ip}:
             return
         for reader in self.readers:
-            reader.add(line.encode())
+            reader.add(f"{protocol} {event}\n".encode())

@@ -1,8 +1,11 @@
-"""The sockets of a stack, and the addresses that they may have."""
+"""The sockets of a stack, the addresses that they may have, and what the host says of both."""
 
 from __future__ import annotations
 
 import errno
+import fcntl
+import struct
+import termios
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +13,8 @@ from netrelay.reference.net.address import Address
 from netrelay.stacks import StackSockets
 
 if TYPE_CHECKING:
+    import socket
+
     from netrelay.reference.net.address import Ip
 
 # Not /proc/net, which is the process's first thread's.
@@ -39,3 +44,18 @@ class Sockets(StackSockets):
         """A file of /proc/net as the stack has it. Errors: OSError."""
         with self.inside():
             return (_PROC / name).read_text(encoding="ascii")
+
+
+def qin(sock: socket.socket) -> int:
+    """Bytes that may be received; of packets, those of the next one."""
+    return _queued(sock, termios.FIONREAD)
+
+
+def qout(sock: socket.socket) -> int:
+    """Bytes that have not left yet, as the host counts them."""
+    return _queued(sock, termios.TIOCOUTQ)
+
+
+def _queued(sock: socket.socket, request: int) -> int:
+    (count,) = struct.unpack("=i", fcntl.ioctl(sock, request, b"\0" * 4))
+    return int(count)

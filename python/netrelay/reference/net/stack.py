@@ -5,7 +5,7 @@ Nothing of it is ever seen in another one. What all stacks share is in `shared`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from netrelay.reference.net.log import Log
 from netrelay.reference.net.ndb import Ndb
@@ -18,14 +18,13 @@ from netrelay.reference.net.tcp.conversation import TcpConversation
 
 if TYPE_CHECKING:
     import asyncio
-    import socket
 
     from netrelay.reference.net.address import Address, Ip
-    from netrelay.reference.net.conversation import Conversation
+    from netrelay.reference.net.conversation import Conversation, Kin
     from netrelay.reference.net.shared import Shared
     from netrelay.reference.net.tcp.outbound import Outbound
     from netrelay.reference.net.watch import Watch
-    from netrelay.types import StackConfig
+    from netrelay.types import Limits, StackConfig
 
 _CONVERSATIONS: Final[dict[int, type[Conversation]]] = {TCP.number: TcpConversation}
 
@@ -62,7 +61,7 @@ class Stack:
     def stats(self, protocol: int) -> str:
         """The text of a protocol's stats."""
         most = self._slots[protocol].most
-        return _CONVERSATIONS[protocol].stats(most, self.sockets.proc("snmp"))
+        return _CONVERSATIONS[protocol].stats(most, self.sockets.proc)
 
     def idle(self, protocol: int) -> str:
         """The text of status of an idle number."""
@@ -75,33 +74,38 @@ class Stack:
         """The gateway's loop."""
         return self._shared.loop
 
+    @property
+    def limits(self) -> Limits:
+        """The gateway's bounds."""
+        return self._shared.config.limits
+
     def check_dial(self, ip: Ip) -> None:
         """Errors: `permission denied`."""
         self._shared.guard.check(ip)
 
     def note(self, conversation: Conversation, event: str, address: Address) -> None:
         """Tell the log."""
-        self.log.note(f"{_named(conversation)} {event} {address}\n", address)
+        self._log(conversation, f"{event} {address}", address)
 
     def ended(self, conversation: Conversation, address: Address) -> None:
         """Tell the log that a conversation is over."""
-        self.log.note(f"{_named(conversation)} hangup\n", address)
+        self._log(conversation, "hangup", address)
 
     def check_free(self, announced: Conversation) -> None:
         """Errors: `no free devices`."""
         self._slots[announced.place.protocol].check_free()
 
-    def called(self, announced: Conversation, sock: socket.socket) -> Conversation:
+    def called(self, announced: Kin) -> Kin:
         """The conversation of a call."""
         conversation = self._slots[announced.place.protocol].clone(announced.owner)
         self.count("calls", 1)
-        conversation.accept(sock)
-        return conversation
+        # A protocol has one class.
+        return cast("Kin", conversation)
 
     def retire(self, watch: Watch, outbound: Outbound) -> None:
         """Close a connection in the background."""
         self.count("closing", 1)
-        closing = Closing(watch, outbound, self._shared.config.limits.linger_s, self._retired)
+        closing = Closing(watch, outbound, self.limits.linger_s, self._retired)
         if not closing.gone:
             self._shared.closing.add(closing)
 
@@ -113,6 +117,10 @@ class Stack:
         self._shared.closing.discard(closing)
         self.count("closing", -1)
 
+    def _log(self, conversation: Conversation, event: str, address: Address) -> None:
+        place = conversation.place
+        self.log.note(BY_NUMBER[place.protocol].name, f"{place.number} {event}", address)
+
     def _slots_of(self, protocol: Protocol) -> Slots:
         conversation = _CONVERSATIONS[protocol.number]
 
@@ -121,7 +129,3 @@ class Stack:
             return conversation(self, place, owner)
 
         return Slots(protocol.most(self._shared.config.limits), make, self.count)
-
-
-def _named(conversation: Conversation) -> str:
-    return f"{BY_NUMBER[conversation.place.protocol].name} {conversation.place.number}"

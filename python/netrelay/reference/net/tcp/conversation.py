@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Final
 
 from netrelay import messages as m
 from netrelay.errors import NetError
-from netrelay.reference.net import ctl
+from netrelay.reference.net import binding, ctl
 from netrelay.reference.net.address import NOWHERE, Address
 from netrelay.reference.net.conversation import Conversation, State
 from netrelay.reference.net.refusal import of_call, of_host, refusal
 from netrelay.reference.net.tcp import sockets, status
 from netrelay.reference.net.tcp.inbound import Inbound
 from netrelay.reference.net.tcp.outbound import Outbound
+from netrelay.reference.net.tcp.verbs import VERBS, Close, Keepalive, ShutdownWrite
+from netrelay.reference.net.tuning import Tuning, tune
 from netrelay.reference.net.watch import Watch
 
 if TYPE_CHECKING:
@@ -58,19 +60,19 @@ class TcpConversation(Conversation):
         self._bound: Address | None = None
         self._bound_low = False
         self._local = self._remote = NOWHERE
-        self._tuning = sockets.Tuning()
+        self._tuning = Tuning()
         self._keepalive_ms = 0
 
     @staticmethod
-    def stats(most: int, snmp: str) -> str:
+    def stats(most: int, proc: Callable[[str], str]) -> str:
         """The text of the protocol's stats."""
-        return status.stats(most, snmp)
+        return status.stats(most, proc("snmp"))
 
     def accept(self, sock: socket.socket) -> None:
         """Become the conversation of a call."""
         self._watch = Watch(self._around.loop, sock)
         self.state = State.CONNECTED
-        self._local = sockets.local_of(sock)
+        self._local = binding.local_of(sock)
         self._remote = sockets.remote_of(sock) or NOWHERE
         self._around.note(self, "call", self._remote)
 
@@ -121,10 +123,10 @@ class TcpConversation(Conversation):
 
         Errors: as listed in docs/tree.md.
         """
-        command = ctl.parse(line)
+        command = ctl.parse(line, VERBS)
         if isinstance(command, _FROM_IDLE) and self.state is not State.IDLE:
             raise refusal("CONNECTION_IN_USE")
-        if isinstance(command, ctl.Keepalive) and self.state is not State.CONNECTED:
+        if isinstance(command, Keepalive) and self.state is not State.CONNECTED:
             raise refusal("NOT_ESTABLISHED")
         match command:
             case ctl.Connect():
@@ -136,19 +138,19 @@ class TcpConversation(Conversation):
                 self._bind(local, restricted=low)
             case ctl.Hangup():
                 self._hang_up()
-            case ctl.Close():
+            case Close():
                 self._close()
-            case ctl.ShutdownWrite():
+            case ShutdownWrite():
                 self._shutdown_write()
-            case ctl.Keepalive(interval_ms):
+            case Keepalive(interval_ms):
                 self._keepalive_ms = interval_ms
                 self._host(lambda sock: sockets.keep_alive(sock, interval_ms))
             case ctl.Ttl(hops):
                 self._tuning.ttl = hops
-                self._host(lambda sock: sockets.tune(sock, self._tuning))
+                self._host(lambda sock: tune(sock, self._tuning))
             case ctl.Tos(value):
                 self._tuning.tos = value
-                self._host(lambda sock: sockets.tune(sock, self._tuning))
+                self._host(lambda sock: tune(sock, self._tuning))
             case ctl.IgnoreAdvice():
                 pass
         request.answer(m.Rwrite(len(line)))
@@ -221,7 +223,7 @@ class TcpConversation(Conversation):
             raise self.failure from None
         self._watch = Watch(self._around.loop, sock)
         self.state = State.CONNECTING
-        self._remote, self._local = remote, sockets.local_of(sock)
+        self._remote, self._local = remote, binding.local_of(sock)
         self._connecting = request
         request.park(self._give_up)
         self._watch.writable(lambda: self._settle(sock, local_given=given))
@@ -241,7 +243,7 @@ class TcpConversation(Conversation):
             return
         self.state = State.CONNECTED
         self._around.note(self, "connect", self._remote)
-        self._local = sockets.local_of(sock)
+        self._local = binding.local_of(sock)
         written = request.message.data if isinstance(request.message, m.Twrite) else b""
         request.answer(m.Rwrite(len(written)))
         self._serve_writes()
@@ -275,7 +277,7 @@ class TcpConversation(Conversation):
         except OSError as err:
             raise of_host(err.errno) from None
         self._watch = Watch(self._around.loop, sock)
-        self._local = sockets.local_of(sock)
+        self._local = binding.local_of(sock)
         self.state = State.ANNOUNCED
         self._around.note(self, "announce", self._local)
 
@@ -380,7 +382,9 @@ class TcpConversation(Conversation):
                 self._listens.popleft().refuse(of_host(err.errno))
                 continue
             self._listens.popleft()
-            request.called(self._around.called(self, sock))
+            call = self._around.called(self)
+            call.accept(sock)
+            request.called(call)
         if self._watch is not None:
             self._watch.readable(self._take_calls if self._listens else None)
 

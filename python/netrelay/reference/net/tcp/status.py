@@ -5,11 +5,11 @@ What Linux does not tell is 0. The fields of TCP_INFO are those of linux/tcp.h, 
 
 from __future__ import annotations
 
-import fcntl
 import socket
 import struct
-import termios
 from typing import Final
+
+from netrelay.reference.net.sockets import qin, qout
 
 _WORDS: Final = {
     1: "Established",
@@ -50,7 +50,7 @@ _TOLD: Final = {
 
 def text(word: str, *, sock: socket.socket | None = None, keepalive_ms: int = 0) -> str:
     """The line of a conversation; with a socket, the kernel's state and counts."""
-    qin = qout = srtt = mdev = ssthresh = cwin = swin = rwin = out_scale = in_scale = rto = 0
+    arrived = unsent = srtt = mdev = ssthresh = cwin = swin = rwin = out_scale = in_scale = rto = 0
     if sock is not None:
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_SIZE)
         state, scales, *words = _HEAD.unpack_from(info)
@@ -61,18 +61,13 @@ def text(word: str, *, sock: socket.socket | None = None, keepalive_ms: int = 0)
         ssthresh = words[17] * mss if words[17] < _UNLIMITED else 0
         cwin = words[18] * mss
         swin, rwin = _WINDOWS.unpack_from(info.ljust(_INFO_SIZE, b"\0"), _WINDOWS_AT)
-        qin, qout = _queued(sock, termios.FIONREAD), _queued(sock, termios.TIOCOUTQ)
+        arrived, unsent = qin(sock), qout(sock)
     return (
-        f"{word} qin {qin} qout {qout} rq 0.0 srtt {srtt} mdev {mdev} sst {ssthresh} "
+        f"{word} qin {arrived} qout {unsent} rq 0.0 srtt {srtt} mdev {mdev} sst {ssthresh} "
         f"cwin {cwin} swin {swin}>>{out_scale} rwin {rwin}>>{in_scale} qscale 0 "
         f"timer.start {rto} timer.count 0 rerecv 0 katimer.start {keepalive_ms} "
         f"katimer.count 0\n"
     )
-
-
-def _queued(sock: socket.socket, request: int) -> int:
-    (count,) = struct.unpack("=i", fcntl.ioctl(sock, request, b"\0" * 4))
-    return int(count)
 
 
 def stats(conversations: int, snmp: str) -> str:
