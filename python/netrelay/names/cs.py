@@ -41,13 +41,15 @@ class QueryRefused(Exception):  # noqa: N818 (it is the answer, not a fault)
 class Cs:
     """Answers queries about what is in `netdir`.
 
-    `nets` are the ip networks that the tree has, in the order of `net!`.
+    `nets` are the ip networks that the tree has, in the order of `net!`; those in `explicit` it has
+    too, and `net!` doesn't mean them.
     """
 
     resolver: Resolver
     host_owner: str
     ndb: Database = field(default_factory=Database)
     nets: Sequence[str] = ("tcp",)
+    explicit: Sequence[str] = ("udp",)
     netdir: str = "/net"
 
     async def answer(self, query: str, user: str) -> list[bytes]:
@@ -61,7 +63,7 @@ class Cs:
             self.resolver.refresh()
             return []
         net, host, service, rem = _split(query)
-        if net != "net" and net not in self.nets:
+        if net != "net" and net not in (*self.nets, *self.explicit):
             return [self._reply(net, "!".join(part for part in (host, service, rem) if part))]
         nets = list(self.nets) if net == "net" else [net]
         ports = [(name, _port(name, service)) for name in nets]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 from typing import Final
 
-# lib/ndb/common of the original systems.
+# lib/ndb/common of the original systems; all are tcp's.
 PLAN9: Final = {
     "9fs": 564,
     "whoami": 565,
@@ -26,11 +26,11 @@ PLAN9: Final = {
 
 
 def port_of(net: str, service: str) -> int | None:
-    """The port of a service's name on `net` (`tcp`); None when nobody knows it.
+    """The port of a service's name on `net` (`tcp` or `udp`); None when nobody knows it.
 
     Blocks: reads the host's table of services, which is a small file.
     """
-    if service in PLAN9:
+    if net == "tcp" and service in PLAN9:
         return PLAN9[service]
     try:
         return socket.getservbyname(service, net)
