@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from netrelay.core import Core
 
 NET: Final = (
-    "tcp", "ipifc", "arp", "bootp", "ndb", "iproute", "ipselftab", "log", "cs", "dns",
+    "tcp", "udp", "ipifc", "arp", "bootp", "ndb", "iproute", "ipselftab", "log", "cs", "dns",
 )  # fmt: skip
 LACKING: Final[dict[str, frozenset[str]]] = {
     "python": frozenset(),
-    "rust": frozenset(),
+    "rust": frozenset({"udp"}),
 }
 
 

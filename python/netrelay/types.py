@@ -218,6 +218,8 @@ class Limits:
     upcalls: int = 1024
     handshake_s: float = 10.0
     linger_s: float = 10.0
+    # What RFC 4787 asks of whoever keeps a state for others' datagrams; 0 is never.
+    packet_idle_s: float = 300.0
 
 
 class StackConfig(NamedTuple):

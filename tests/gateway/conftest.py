@@ -13,7 +13,7 @@ from netrelay.types import Dialect, GatewayConfig, Limits, StackConfig
 from .rawclient import PATIENCE_S, RawClient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from netrelay.core import Core, GatewayCore
@@ -124,6 +124,33 @@ class Server:
             call.close()
 
 
+class Peer:
+    """A host that the gateway exchanges datagrams with."""
+
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self.sock = socket.socket(
+            socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM
+        )
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        self.sock.settimeout(PATIENCE_S)
+        self.sock.bind((host, 0))
+        self.host = host
+        self.port: int = self.sock.getsockname()[1]
+
+    def __str__(self) -> str:
+        return f"{self.host}!{self.port}"
+
+    def send(self, data: bytes, to: str) -> None:
+        """One datagram to `addr!port`, or to a text of `local`."""
+        host, _, port = to.strip().rpartition("!")
+        self.sock.sendto(data, (host, int(port)))
+
+    def receive(self) -> tuple[bytes, str]:
+        """The next datagram, and who sent it."""
+        data, name = self.sock.recvfrom(70_000)
+        return data, f"{name[0]}!{name[1]}"
+
+
 @pytest.fixture
 def place(core: Core, tmp_path: Path) -> Iterator[Place]:
     """Room for gateways."""
@@ -142,6 +169,26 @@ def door(place: Place) -> Door:
 def client(door: Door) -> RawClient:
     """A session of glenda's."""
     return door.attach()
+
+
+@pytest.fixture
+def peers() -> Iterator[Callable[..., Peer]]:
+    """Hosts with datagrams, as many as are asked for."""
+    made: list[Peer] = []
+
+    def another(host: str = "127.0.0.1") -> Peer:
+        made.append(Peer(host))
+        return made[-1]
+
+    yield another
+    for peer in made:
+        peer.sock.close()
+
+
+@pytest.fixture
+def peer(peers: Callable[..., Peer]) -> Peer:
+    """One of them."""
+    return peers()
 
 
 @pytest.fixture

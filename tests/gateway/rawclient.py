@@ -184,6 +184,19 @@ class RawClient:
         self.write(ctl, f"announce {spec}".encode())
         return number, ctl, int(self.text(f"{protocol}/{number}/local").rpartition("!")[2])
 
+    def call(self, announced: int, protocol: str = "net/udp") -> tuple[int, int, int]:
+        """The next call of an announced conversation, awaited: number, ctl and data."""
+        ctl = self.open(f"{protocol}/{announced}/listen", ORDWR)
+        number = int(self.read(ctl))
+        return number, ctl, self.open(f"{protocol}/{number}/data", ORDWR)
+
+    def park(self, *messages: m.Message) -> list[int]:
+        """Requests that have to wait: their tags. All that was sent before has been dealt with."""
+        *tags, barrier = self.send(*messages, m.Tstat(ROOT))
+        self.reply(barrier)
+        assert not set(tags) & set(self.order)
+        return tags
+
 
 def unrefused(reply: m.Message) -> m.Message:
     """The reply, unless it is a refusal."""

@@ -49,8 +49,9 @@ _OF_CONVERSATION: Final = (
 )  # fmt: skip
 
 TCP: Final = Protocol(0, "tcp", Makes.STREAM, _USUAL, _OF_CONVERSATION)
+UDP: Final = Protocol(1, "udp", Makes.PACKETS, _USUAL, _OF_CONVERSATION)
 IPIFC: Final = Protocol(2, "ipifc", Makes.HOST, _USUAL, (*_OF_CONVERSATION, Kind.SNOOP))
 
 # In the order of a listing.
-PROTOCOLS: Final = (TCP, IPIFC)
+PROTOCOLS: Final = (TCP, UDP, IPIFC)
 BY_NUMBER: Final = {protocol.number: protocol for protocol in PROTOCOLS}

@@ -11,6 +11,8 @@ from typing import Final
 
 from netrelay.errors import CATALOGUE, NetError
 
+# What the gateway has run out of; nobody asked for too much.
+SHORTAGES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _HOST: Final = {
     errno.ECONNREFUSED: "REFUSED",
     errno.ECONNRESET: "RESET",
@@ -22,10 +24,7 @@ _HOST: Final = {
     errno.EADDRNOTAVAIL: "NOT_LOCAL",
     errno.EACCES: "PERMISSION_DENIED",
     errno.EPERM: "PERMISSION_DENIED",
-    errno.EMFILE: "NO_FREE_DEVICES",
-    errno.ENFILE: "NO_FREE_DEVICES",
-    errno.ENOBUFS: "NO_FREE_DEVICES",
-    errno.ENOMEM: "NO_FREE_DEVICES",
+    **dict.fromkeys(SHORTAGES, "NO_FREE_DEVICES"),
 }
 
 

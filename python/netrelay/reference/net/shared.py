@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 COUNTERS: Final = (
     "sessions", "conversations", "fids", "parked_bytes", "buffers", "closing", "accepted", "dials",
     "calls", "panics", "broken_sessions", "interpreter_entries", "bytes_up", "bytes_down",
+    "dropped",
 )  # fmt: skip
 
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Final, cast
 
 from netrelay.reference.net.log import Log
 from netrelay.reference.net.ndb import Ndb
-from netrelay.reference.net.protocol import BY_NUMBER, IPIFC, PROTOCOLS, TCP, Makes, Protocol
+from netrelay.reference.net.protocol import BY_NUMBER, IPIFC, PROTOCOLS, TCP, UDP, Makes, Protocol
 from netrelay.reference.net.qids import Kind, Place
 from netrelay.reference.net.slots import Slots
 from netrelay.reference.net.sockets import Sockets
 from netrelay.reference.net.tcp.closing import Closing
 from netrelay.reference.net.tcp.conversation import TcpConversation
+from netrelay.reference.net.udp.conversation import UdpConversation
 
 if TYPE_CHECKING:
     import asyncio
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
     from netrelay.reference.net.watch import Watch
     from netrelay.types import Limits, StackConfig
 
-_CONVERSATIONS: Final[dict[int, type[Conversation]]] = {TCP.number: TcpConversation}
+_CONVERSATIONS: Final[dict[int, type[Conversation]]] = {
+    TCP.number: TcpConversation,
+    UDP.number: UdpConversation,
+}
 
 
 class Stack:

@@ -20,13 +20,21 @@ class Tuning:
 
 
 def tune(sock: socket.socket, tuning: Tuning) -> None:
-    """Apply ttl and tos, to both families where the socket has both. Errors: OSError."""
-    six = sock.family == socket.AF_INET6
+    """Apply ttl and tos. Errors: OSError."""
+    four, six = families(sock)
     if tuning.hops is not None:
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, tuning.hops)
+        if four:
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, tuning.hops)
         if six:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, tuning.hops)
     if tuning.tos is not None:
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tuning.tos)
+        if four:
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tuning.tos)
         if six:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, tuning.tos)
+
+
+def families(sock: socket.socket) -> tuple[bool, bool]:
+    """Whether it has options of IPv4 and of IPv6: one of IPv6 has both, unless it is raw."""
+    six = sock.family == socket.AF_INET6
+    return not six or sock.type != socket.SOCK_RAW, six

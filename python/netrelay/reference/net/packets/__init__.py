@@ -1,0 +1,1 @@
+"""What conversations of every protocol that keeps messages apart have in common."""
