@@ -177,7 +177,12 @@ def peers() -> Iterator[Callable[..., Peer]]:
     made: list[Peer] = []
 
     def another(host: str = "127.0.0.1") -> Peer:
-        made.append(Peer(host))
+        try:
+            made.append(Peer(host))
+        except OSError:
+            if ":" not in host:
+                raise
+            pytest.skip("this machine has no IPv6")
         return made[-1]
 
     yield another
