@@ -419,6 +419,27 @@ def test_nobody_at_an_address_is_host_unreachable(wired: RawClient) -> None:
 
 
 @pytest.mark.netns
+def test_a_sender_that_cannot_be_answered_keeps_nobody_waiting(
+    place: Place, wired: RawClient, wire: str, inside: Callable[[str], Peer]
+) -> None:
+    number, _, port = wired.announce("127.0.0.1!0", "net.wire/udp")
+    ends = socket.inet_aton("198.51.100.7") + socket.inet_aton("127.0.0.1")
+    head = struct.pack(">BBHHHBBH", 0x45, 0, 28, 0, 0, 64, socket.IPPROTO_UDP, 0) + ends
+    namespace = netns.open_namespace(wire)
+    with netns.inside(namespace):
+        subprocess.run(["ip", "route", "del", "default"], check=True)
+        raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    os.close(namespace)
+    with raw:
+        raw.sendto(head + struct.pack(">HHHH", 7, port, 8, 0), ("127.0.0.1", 0))
+    peer = inside("127.0.0.1")
+    peer.send(b"hello", f"127.0.0.1!{port}")
+    call, _, _ = wired.call(number, "net.wire/udp")
+    assert wired.text(f"net.wire/udp/{call}/remote") == f"{peer}\n"
+    assert place.gateways[0].stats()["dropped"] == 1
+
+
+@pytest.mark.netns
 def test_counts_and_ports_are_the_stacks_own(
     wired: RawClient, inside: Callable[[str], Peer]
 ) -> None:

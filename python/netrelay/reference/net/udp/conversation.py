@@ -183,13 +183,12 @@ class UdpConversation(PacketConversation):
             self._around.count("dropped", 1)
 
     def _serve_listens(self) -> None:
-        while self._listens and self._watch is not None and self._callers is not None:
-            if self._headers:
-                break
-            self._callers.take(self._watch.sock)
-            if not self._callers.waiting:
-                break
-            self._answer_listen(self._callers, self._watch.sock)
+        callers, watch = self._callers, self._watch
+        if self._listens and callers is not None and watch is not None and not self._headers:
+            # Once a turn, as senders that can't be answered may be many.
+            callers.take(watch.sock)
+            while self._listens and callers.waiting:
+                self._answer_listen(callers, watch.sock)
         self._await_input()
 
     def _answer_listen(self, callers: Callers, announced: socket.socket) -> None:
