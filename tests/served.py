@@ -18,7 +18,7 @@ NET: Final = (
 )  # fmt: skip
 LACKING: Final[dict[str, frozenset[str]]] = {
     "python": frozenset(),
-    "rust": frozenset({"udp"}),
+    "rust": frozenset(),
 }
 
 

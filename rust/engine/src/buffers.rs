@@ -194,6 +194,11 @@ impl Payload {
         self.start = (self.start + count).min(self.end);
     }
 
+    /// Drops all behind the first `count` bytes.
+    pub(crate) fn truncate(&mut self, count: usize) {
+        self.end = self.end.min(self.start.saturating_add(count));
+    }
+
     /// Drops everything.
     pub(crate) fn clear(&mut self) {
         self.start = self.base;

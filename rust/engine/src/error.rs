@@ -37,6 +37,17 @@ impl std::error::Error for EngineError {
     }
 }
 
+/// An errno of the one library in the words of the other.
+pub(crate) fn errno(error: nix::Error) -> rustix::io::Errno {
+    rustix::io::Errno::from_raw_os_error(error as i32)
+}
+
+/// Whether the gateway has run out of something; nobody asked for too much.
+pub(crate) fn is_shortage(error: rustix::io::Errno) -> bool {
+    use rustix::io::Errno;
+    matches!(error, Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)
+}
+
 /// How the host's refusal of a socket call reads in 9P.
 pub(crate) fn refusal(error: rustix::io::Errno) -> Refusal {
     use rustix::io::Errno;
@@ -49,7 +60,7 @@ pub(crate) fn refusal(error: rustix::io::Errno) -> Refusal {
         Errno::ADDRINUSE => Refusal::ADDRESS_IN_USE,
         Errno::ADDRNOTAVAIL => Refusal::NOT_LOCAL,
         Errno::ACCESS | Errno::PERM => Refusal::PERMISSION_DENIED,
-        Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => Refusal::NO_FREE_DEVICES,
+        shortage if is_shortage(shortage) => Refusal::NO_FREE_DEVICES,
         _ => Refusal::IO,
     }
 }

@@ -39,6 +39,8 @@ pub struct Limits {
     pub handshake: Duration,
     /// Without progress, how long a connection may take to close in the background.
     pub linger: Duration,
+    /// How long a conversation of packets that a listen made may lie unused; zero is for ever.
+    pub packet_idle: Duration,
 }
 
 impl Default for Limits {
@@ -60,6 +62,8 @@ impl Default for Limits {
             closing_per_worker: 4096,
             handshake: Duration::from_secs(10),
             linger: Duration::from_secs(10),
+            // RFC 4787 asks for two minutes at least and would have five.
+            packet_idle: Duration::from_secs(300),
         }
     }
 }

@@ -23,6 +23,7 @@ pub(crate) struct Stats {
     pub(crate) interpreter_entries: Gauge,
     pub(crate) bytes_up: Gauge,
     pub(crate) bytes_down: Gauge,
+    pub(crate) dropped: Gauge,
 }
 
 impl Stats {
@@ -30,7 +31,7 @@ impl Stats {
     ///
     /// `bytes_up` went from importers to the network, `bytes_down` the other way;
     /// `interpreter_entries` counts questions to Python; `broken_sessions` are those that ended
-    /// because their bytes were not 9P.
+    /// because their bytes were not 9P. `dropped` counts packets that found no room.
     pub(crate) fn snapshot(&self) -> Vec<(&'static str, u64)> {
         vec![
             ("sessions", self.sessions.get()),
@@ -47,6 +48,7 @@ impl Stats {
             ("interpreter_entries", self.interpreter_entries.get()),
             ("bytes_up", self.bytes_up.get()),
             ("bytes_down", self.bytes_down.get()),
+            ("dropped", self.dropped.get()),
         ]
     }
 }

@@ -64,6 +64,8 @@ pub(crate) enum Work {
 pub(crate) enum Timer {
     /// A connection being closed in the background, by slot.
     Closing(u32),
+    /// A conversation that may lie unused.
+    Conversation(Key),
     /// A session that has not attached yet, by slot.
     Attach(u32),
     /// A listener that found no room, by slot.

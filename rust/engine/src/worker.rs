@@ -136,7 +136,7 @@ impl Worker {
         }
         // A wait with a limit costs the host a clock interrupt, which is dear on a virtual machine.
         let sessions = &self.sessions;
-        self.net.host.forget_timers(|timer| match timer {
+        self.net.forget_timers(|timer| match timer {
             Timer::Attach(slot) => sessions.get(*slot as usize).is_none_or(Session::attached),
             _ => false,
         });
@@ -374,6 +374,10 @@ impl Worker {
         while let Some(timer) = self.net.host.due_timer() {
             match timer {
                 Timer::Closing(slot) => self.net.host.expire_closing(slot),
+                Timer::Conversation(key) => {
+                    self.net.expire(key);
+                    self.settle();
+                }
                 Timer::Attach(slot) => {
                     let Some(session) = self.sessions.get_mut(slot as usize) else { continue };
                     if !session.attached() && session.deadline <= self.net.host.now {

@@ -141,6 +141,7 @@ fn config_of(given: &Bound<'_, PyAny>) -> PyResult<Config> {
     limits.conversations = from.getattr("conversations")?.extract()?;
     limits.handshake = seconds(py, from.getattr("handshake_s")?.extract()?)?;
     limits.linger = seconds(py, from.getattr("linger_s")?.extract()?)?;
+    limits.packet_idle = seconds(py, from.getattr("packet_idle_s")?.extract()?)?;
     Ok(config)
 }
 

@@ -34,6 +34,11 @@ impl Calls {
         self.ready = false;
     }
 
+    /// Whether a listen waits.
+    pub(crate) fn any(&self) -> bool {
+        !self.listens.is_empty()
+    }
+
     /// Whether a listen waits and a call may be there for it.
     pub(crate) fn wanted(&self) -> bool {
         self.ready && !self.listens.is_empty()

@@ -16,7 +16,9 @@ use netrelay_proto::error::Refusal;
 
 use super::host::Host;
 use super::operation::Outcome;
+use super::packets::PacketConversation;
 use super::tcp::{Spliced, TcpConversation};
+use super::udp::Udp;
 use crate::mailbox::Waiter;
 use crate::tree::protocol::Protocol;
 use crate::tree::qid::{File, Key};
@@ -85,7 +87,9 @@ pub(crate) trait Conversation: fmt::Debug + Send {
 
     /// This is the conversation of a call that there is no number for: the caller is told, if the
     /// protocol can.
-    fn turn_away(&mut self) {}
+    fn turn_away(&mut self, host: &mut Host) {
+        let _ = host;
+    }
 
     /// Takes `waiter`'s request back: what is left to say of it, or nothing if it is not here.
     fn withdraw(&mut self, waiter: &Waiter, host: &mut Host) -> Option<Outcome>;
@@ -97,8 +101,13 @@ pub(crate) trait Conversation: fmt::Debug + Send {
     /// makes another conversation.
     fn serve(&mut self, host: &mut Host) -> More;
 
+    /// A timer of this number has run out, be it of the conversation that had it before.
+    fn expire(&mut self, host: &mut Host) {
+        let _ = host;
+    }
+
     /// The text of local, remote or status.
-    fn text(&self, file: File) -> String;
+    fn text(&mut self, file: File, host: &mut Host) -> String;
 
     /// The last clunk. What remains of a connection is closed in the background, under no number.
     fn release(self: Box<Self>, host: &mut Host);
@@ -111,6 +120,7 @@ pub(crate) type Call = Box<dyn Conversation>;
 pub(crate) fn make(key: Key) -> Option<Box<dyn Conversation>> {
     match key.branch.protocol {
         Protocol::Tcp => Some(Box::new(TcpConversation::new(key))),
+        Protocol::Udp => Some(Box::new(PacketConversation::<Udp>::new(key))),
         Protocol::Ipifc => None,
     }
 }

@@ -15,13 +15,16 @@ pub(crate) mod ctl;
 pub(crate) mod guard;
 mod held;
 pub(crate) mod host;
+mod info;
 pub(crate) mod operation;
+mod packets;
 pub(crate) mod registry;
 mod snmp;
 pub(crate) mod sockets;
 pub(crate) mod stack;
 mod tcp;
 mod tuning;
+mod udp;
 
 use std::os::fd::BorrowedFd;
 
@@ -38,7 +41,7 @@ use crate::mailbox::{Mail, Waiter};
 use crate::tree::protocol::Protocol;
 use crate::tree::qid::{Branch, File, Key};
 use crate::tree::slice;
-use crate::work::Work;
+use crate::work::{Timer, Work};
 
 /// One worker's conversations and what they need.
 #[derive(Debug)]
@@ -161,9 +164,10 @@ impl Net {
     /// The text of local, remote or status; that of an idle number if it is nobody's.
     pub(crate) fn text(&mut self, key: Key, file: File) -> String {
         if let Some(slot) = find(&mut self.tables, key) {
-            return slot.conversation.text(file);
+            return slot.conversation.text(file, &mut self.host);
         }
-        conversation::make(key).map(|idle| idle.text(file)).unwrap_or_default()
+        let idle = conversation::make(key);
+        idle.map(|mut idle| idle.text(file, &mut self.host)).unwrap_or_default()
     }
 
     /// The text of a protocol's stats.
@@ -172,6 +176,9 @@ impl Net {
         let limit = stack.registry(branch.protocol).map_or(0, Registry::limit);
         match branch.protocol {
             Protocol::Tcp => tcp::status::stats(limit, &stack.sockets.proc("snmp")),
+            Protocol::Udp => {
+                udp::stats::text(&stack.sockets.proc("snmp"), &stack.sockets.proc("snmp6"))
+            }
             Protocol::Ipifc => String::new(),
         }
     }
@@ -274,6 +281,23 @@ impl Net {
         self.take_calls(key);
     }
 
+    /// A conversation may have lain unused.
+    pub(crate) fn expire(&mut self, key: Key) {
+        if let Some(slot) = find(&mut self.tables, key) {
+            slot.conversation.expire(&mut self.host);
+        }
+    }
+
+    /// Drops the timers next in line that are for nothing any more; `idle` says so of those of
+    /// sessions.
+    pub(crate) fn forget_timers(&mut self, idle: impl Fn(&Timer) -> bool) {
+        let tables = &self.tables;
+        self.host.forget_timers(|timer| match timer {
+            Timer::Conversation(key) => !holds(tables, *key),
+            timer => idle(timer),
+        });
+    }
+
     /// Takes calls of an announced conversation for the listens that wait.
     fn take_calls(&mut self, key: Key) {
         while let Some(slot) = find(&mut self.tables, key)
@@ -293,7 +317,7 @@ impl Net {
         let registry = shared.registry(announced.branch).ok_or(Refusal::LISTEN_HUNGUP)?;
         let owner = registry.owner(announced.number).ok_or(Refusal::LISTEN_HUNGUP)?;
         let number = registry.allocate(&owner, self.host.worker);
-        let number = number.inspect_err(|_| call.turn_away())?;
+        let number = number.inspect_err(|_| call.turn_away(&mut self.host))?;
         let key = announced.branch.key(number);
         if let Err(why) = call.begin(key, &mut self.host) {
             self.close(key);
@@ -339,6 +363,12 @@ fn at<T>(vector: &mut Vec<T>, index: usize, make: impl FnMut() -> T) -> Option<&
 fn row(tables: &mut [Vec<Table>], key: Key) -> Option<&mut Option<Slot>> {
     let (stack, protocol, number) = place(key);
     tables.get_mut(stack)?.get_mut(protocol)?.get_mut(number)
+}
+
+fn holds(tables: &[Vec<Table>], key: Key) -> bool {
+    let (stack, protocol, number) = place(key);
+    let table = tables.get(stack).and_then(|protocols| protocols.get(protocol));
+    table.and_then(|table| table.get(number)).is_some_and(Option::is_some)
 }
 
 fn find(tables: &mut [Vec<Table>], key: Key) -> Option<&mut Slot> {

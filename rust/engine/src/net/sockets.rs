@@ -17,6 +17,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::address::Local;
 use crate::config::{StackConfig, StackKind};
+use crate::error::errno;
 
 /// Makes the sockets of one stack.
 #[derive(Debug)]
@@ -73,8 +74,7 @@ impl Sockets {
         let socket = self.inside(|| socket_with(family, kind, flags, protocol))??;
         if let Self::Device(name) = self {
             let name = name.to_string().into();
-            setsockopt(&socket, BindToDevice, &name)
-                .map_err(|error| Errno::from_raw_os_error(error as i32))?;
+            setsockopt(&socket, BindToDevice, &name).map_err(errno)?;
         }
         Ok(socket)
     }
@@ -109,7 +109,7 @@ impl Sockets {
     }
 
     /// The only address that it has, if it is that kind of stack.
-    fn address(&self) -> Option<IpAddr> {
+    pub(crate) fn address(&self) -> Option<IpAddr> {
         match self {
             Self::Address(address) => Some(*address),
             _ => None,

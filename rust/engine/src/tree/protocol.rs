@@ -6,17 +6,19 @@
 use super::qid::File;
 
 /// A directory of `/net`.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Protocol {
     /// Byte streams.
     Tcp,
+    /// Datagrams.
+    Udp,
     /// The host's interfaces, of which Python tells.
     Ipifc,
 }
 
 impl Protocol {
     /// They, in directory order.
-    pub(crate) const ALL: [Self; 2] = [Self::Tcp, Self::Ipifc];
+    pub(crate) const ALL: [Self; 3] = [Self::Tcp, Self::Udp, Self::Ipifc];
 
     /// The protocol of a qid's number.
     pub(crate) fn of(number: u8) -> Option<Self> {
@@ -27,6 +29,7 @@ impl Protocol {
     pub(crate) fn number(self) -> u8 {
         match self {
             Self::Tcp => 0,
+            Self::Udp => 1,
             Self::Ipifc => 2,
         }
     }
@@ -35,6 +38,7 @@ impl Protocol {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Tcp => "tcp",
+            Self::Udp => "udp",
             Self::Ipifc => "ipifc",
         }
     }
@@ -58,7 +62,7 @@ impl Protocol {
     /// The files of a conversation, in directory order.
     pub(crate) fn files(self) -> &'static [File] {
         match self {
-            Self::Tcp => &CONVERSATION,
+            Self::Tcp | Self::Udp => &CONVERSATION,
             Self::Ipifc => &INTERFACE,
         }
     }

@@ -35,14 +35,14 @@ pub(crate) enum Node {
 pub(crate) struct StackId(pub(crate) u8);
 
 /// One protocol of one stack.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Branch {
     pub(crate) stack: StackId,
     pub(crate) protocol: Protocol,
 }
 
 /// One conversation.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Key {
     pub(crate) branch: Branch,
     pub(crate) number: u32,

@@ -158,7 +158,7 @@ impl Conversation for TcpConversation {
         Ok(())
     }
 
-    fn turn_away(&mut self) {
+    fn turn_away(&mut self, _: &mut Host) {
         if let Some(socket) = self.socket() {
             sockets::reset_on_close(socket);
         }
@@ -208,7 +208,7 @@ impl Conversation for TcpConversation {
         }
     }
 
-    fn text(&self, file: File) -> String {
+    fn text(&mut self, file: File, _: &mut Host) -> String {
         match file {
             File::Local => {
                 endpoint(self.socket().map_or(self.local, |socket| binding::local(socket)))

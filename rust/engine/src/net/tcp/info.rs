@@ -1,51 +1,20 @@
-//! Asks Linux what it knows of a TCP socket, for the status file.
-//!
-//! Unsafe, as neither std nor our crates have `TCP_INFO` and `SIOCOUTQ`.
-//! The struct is read as bytes, because its length depends on the kernel.
-#![allow(unsafe_code, reason = "two system calls that no safe binding has")]
+//! What Linux tells of a TCP socket, for the status file.
 
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
 use super::status::TcpInfo;
+use crate::net::info::{Raw, option, unread, unsent};
 
 /// What the host tells of `socket` now; zeros for what it refuses to.
 pub(crate) fn ask(socket: BorrowedFd<'_>) -> TcpInfo {
-    let mut raw = [0_u8; ROOM as usize];
-    let filled = info(socket, &mut raw);
+    let mut raw: Raw = [0; size_of::<Raw>()];
+    let filled = option(socket, libc::IPPROTO_TCP, libc::TCP_INFO, &mut raw);
     TcpInfo {
-        unread: queue(socket, libc::FIONREAD),
-        unacknowledged: queue(socket, libc::TIOCOUTQ),
+        unread: unread(socket),
+        unacknowledged: unsent(socket),
         ..TcpInfo::parse(raw.get(..filled).unwrap_or_default())
     }
 }
-
-/// How many bytes of `raw` the host filled in.
-fn info(socket: BorrowedFd<'_>, raw: &mut [u8; ROOM as usize]) -> usize {
-    let mut length = ROOM;
-    // Safety: `raw` is writable for `length` bytes, both live across the call, and the kernel writes
-    // at most `length` bytes, of which any value is a valid u8.
-    let result = unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_INFO,
-            raw.as_mut_ptr().cast(),
-            &raw mut length,
-        )
-    };
-    if result == 0 { length as usize } else { 0 }
-}
-
-/// The length of one of the socket's queues; 0 for a listener, which has none.
-fn queue(socket: BorrowedFd<'_>, request: libc::Ioctl) -> u32 {
-    let mut length: libc::c_int = 0;
-    // Safety: both requests write one int, and `length` is one that lives across the call.
-    let result = unsafe { libc::ioctl(socket.as_raw_fd(), request, &raw mut length) };
-    if result == 0 { length.try_into().unwrap_or(0) } else { 0 }
-}
-
-/// Beyond the 248 bytes of today's struct; a longer one is cut by the kernel.
-const ROOM: libc::socklen_t = 256;
 
 #[cfg(test)]
 mod tests {
