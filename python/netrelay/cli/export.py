@@ -26,8 +26,8 @@ from netrelay.gateway.grants import GRANTS
               "(NAME=netns:blue), an interface (NAME=dev:wg0) or a local address "
               "(NAME=addr:192.0.2.1).")  # fmt: skip
 @click.option("--grant", "grant", multiple=True, metavar="NAME",
-              help="Allow what is refused without a grant (repeatable): "
-              f"{', '.join(GRANTS)}.")  # fmt: skip
+              help="Allow what is refused without a grant (repeatable):\n\n\b\n"
+              + "\n".join(f"{name:<8}  {opens}" for name, opens in GRANTS.items()))  # fmt: skip
 @click.option("--insecure-no-auth", is_flag=True, help="Listen off loopback, open to all.")
 @click.option("--grace", default=GRACE_S, type=click.FloatRange(0), show_default=True,
               help="Seconds that conversations may go on after SIGTERM.")  # fmt: skip

@@ -9,7 +9,17 @@ from netrelay.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-GRANTS: Final = ("arp", "esp", "gre", "icmp-raw", "il", "ipifc", "ipmux", "iproute")
+# Each and what it opens.
+GRANTS: Final = {
+    "arp": "change neighbours: write arp",
+    "esp": "packets of esp",
+    "gre": "packets of gre",
+    "icmp-raw": "icmp and icmpv6 beyond echo",
+    "il": "calls of il",
+    "ipifc": "change interfaces: write ipifc/N/ctl",
+    "ipmux": "packets of any IP protocol",
+    "iproute": "change routes: write iproute",
+}
 
 
 def check_grants(names: Iterable[str]) -> None:
