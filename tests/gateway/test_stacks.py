@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +15,7 @@ from netrelay.types import NOFID, ORDWR, Limits, StackConfig
 from tests.served import need
 
 from .conftest import Door, Place, Server
+from .namespaces import namespace
 from .rawclient import PATIENCE_S, RefusedError
 from .test_files import question
 
@@ -35,17 +34,8 @@ def opened(place: Place, *stacks: StackConfig) -> Door:
 @pytest.fixture
 def blue() -> Iterator[str]:
     """A network namespace with nothing but a loopback, by its path."""
-    if os.geteuid() != 0 or shutil.which("ip") is None:
-        pytest.skip("network namespaces need root and iproute2")
-    child = subprocess.Popen(
-        ["unshare", "-n", "sh", "-ec", "ip link set lo up; echo up; exec cat"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    with child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == b"up\n"
-        yield f"/proc/{child.pid}/ns/net"
+    with namespace() as made:
+        yield made.path
 
 
 def test_stacks_are_listed_in_the_order_given(place: Place) -> None:
