@@ -96,6 +96,11 @@ class StackSockets:
         """This thread is in the stack's network namespace while the block lasts."""
         return nullcontext() if self._namespace is None else netns.inside(self._namespace)
 
+    def enter(self) -> None:
+        """This thread is in the stack's network namespace from now on. Errors: OSError."""
+        if self._namespace is not None:
+            netns.enter(self._namespace)
+
     def _begin(self, config: StackConfig) -> None:
         match config.kind:
             case "netns":

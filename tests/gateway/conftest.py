@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from netrelay.types import Dialect, GatewayConfig, Limits, StackConfig
+from tests.served import need
 
+from .hostnet import Setting
+from .namespaces import namespace, wait_for_route, wire
 from .rawclient import PATIENCE_S, RawClient
 
 if TYPE_CHECKING:
@@ -202,3 +205,15 @@ def server() -> Iterator[Server]:
     server = Server()
     yield server
     server.close()
+
+
+@pytest.fixture
+def setting(core: Core, tmp_path: Path) -> Iterator[Setting]:
+    """A gateway's namespace with 10.0.0.1 and 2001:db8::1 on `eth0`, and a neighbour's."""
+    need(core, "ipifc")
+    with namespace() as own, namespace() as neighbour:
+        wire(own, "eth0", neighbour, "eth0")
+        own.ip("addr add 10.0.0.1/24 brd + dev eth0")
+        own.ip("addr add 2001:db8::1/64 dev eth0 nodad")
+        wait_for_route(own, "local 2001:db8::1 dev eth0")
+        yield Setting(core, own, neighbour, tmp_path)

@@ -1,25 +1,29 @@
 """A gateway inside an asyncio program: `async with Gateway("tcp!127.0.0.1!5640") as gateway`.
 
-Binds the listeners, hands them to a core and answers the core's questions about names. No byte
-that is relayed passes through here. `export` is the same until a signal comes.
+Binds the listeners, hands them to a core and answers the core's questions about names and the
+host's network. No byte that is relayed passes through here. `export` is the same until a signal
+comes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import getpass
 import logging
 import socket
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from netrelay import core as cores
 from netrelay.gateway import listeners
 from netrelay.gateway.grants import check_grants
+from netrelay.gateway.host.network import HostNetwork
 from netrelay.gateway.signals import stop_signals
-from netrelay.gateway.upcalls import Names, Upcalls
+from netrelay.gateway.upcalls import Answerers, Upcalls
 from netrelay.names.cs import Cs
 from netrelay.names.dialstring import Address, UnixAddress, parse_address
 from netrelay.names.dns import Dns
@@ -67,13 +71,11 @@ class Gateway:
     ) -> None:
         self._wanted = [parse_address(text) for text in addresses]
         self._owner = getpass.getuser()
-        self._ndb = _initial_ndb()
         self._config = GatewayConfig(
             host_owner=self._owner,
             root=root,
             workers=workers,
             allow_dial=tuple(allow_dial),
-            ndb=self._ndb.encode(),
             started=int(time.time()),
             limits=limits or Limits(),
             stacks=tuple(parse_stack(text) for text in stacks),
@@ -86,21 +88,28 @@ class Gateway:
         self._session_timeout_s = session_timeout_s
         self._grace_s = grace_s
         self._resolver = resolver
+        self._networks: dict[str, HostNetwork] = {}
         self._ended = False
         self.addresses: list[Address] = []
 
     async def __aenter__(self) -> Self:
         """Bind, serve and answer. Blocks on the lookup of a listener's name only."""
         core = cores.load(self._core_name or cores.available()[0])
-        with contextlib.ExitStack() as undo:
+        async with contextlib.AsyncExitStack() as undo:
             sockets: list[socket.socket] = []
             for address in self._wanted:
                 sockets += map(undo.enter_context, self._bind(address))
             self._resolvers = resolvers(self._config.stacks)
             undo.callback(self._close_resolvers)
-            self._core = core.Gateway(self._config)
+            undo.push_async_callback(self._close_networks)
+            await self._open_networks()
+            ndb = await self._networks[""].ndb()
+            self._core = core.Gateway(replace(self._config, ndb=ndb.encode()))
+            undo.callback(self._core.abort)
+            for number, network in enumerate(self._networks.values()):
+                await network.watch(functools.partial(self._core.set_interfaces, number))
             undo.pop_all()
-        self._upcalls = Upcalls(self._core, self._names())
+        self._upcalls = Upcalls(self._core, self._answerers(Database.parse(ndb)))
         self._upcalls.start()
         for listener in sockets:
             self.addresses.append(listeners.bound_address(listener))
@@ -131,6 +140,7 @@ class Gateway:
         finally:
             self._core.abort()
             await self._upcalls.stop()
+            await self._close_networks()
             self._close_resolvers()
             _unlink(self.addresses)
             self.addresses.clear()
@@ -143,15 +153,26 @@ class Gateway:
         """The core's counters: sessions, conversations, bytes and so on."""
         return self._core.stats()
 
-    def _names(self) -> dict[str, Names]:
-        """Who answers questions about names, by the name of the stack."""
-        found: dict[str, Names] = {}
+    def _answerers(self, ndb: Database) -> dict[str, Answerers]:
+        """Who answers questions, by the name of the stack."""
+        found: dict[str, Answerers] = {}
         own = self._resolver or SystemResolver()
         for stack, resolver in {"": own, **self._resolvers}.items():
             netdir = f"/net.{stack}" if stack else "/net"
-            cs = Cs(resolver, self._owner, Database.parse(self._ndb), netdir=netdir)
-            found[stack] = Names(cs, Dns(resolver, self._owner))
+            cs = Cs(resolver, self._owner, ndb, netdir=netdir)
+            found[stack] = Answerers(cs, Dns(resolver, self._owner), self._networks[stack])
         return found
+
+    async def _open_networks(self) -> None:
+        """The host's network as each stack has it, in the order of their numbers."""
+        self._networks[""] = HostNetwork(None, self._config.grant)
+        for stack in self._config.stacks:
+            self._networks[stack.name] = HostNetwork(stack, self._config.grant)
+        await asyncio.gather(*(network.open() for network in self._networks.values()))
+
+    async def _close_networks(self) -> None:
+        for network in self._networks.values():
+            await network.close()
 
     def _close_resolvers(self) -> None:
         for resolver in self._resolvers.values():
@@ -185,9 +206,3 @@ def _unlink(addresses: Sequence[Address]) -> None:
     for address in addresses:
         if isinstance(address, UnixAddress):
             Path(address.path).unlink(missing_ok=True)
-
-
-def _initial_ndb() -> str:
-    """What the machine knows of itself, as ipconfig would write it to /net/ndb."""
-    name = socket.gethostname()
-    return f"sys={name.partition('.')[0]}" + (f" dom={name}" if "." in name else "") + "\n"

@@ -1,4 +1,4 @@
-"""Answers a core's questions about names, many at a time.
+"""Answers a core's questions about names and the host's network, many at a time.
 
 The core parks the request that asks and goes on; here each question is a task of its own, so that
 a slow name holds nobody up. A question that raises is a refusal (fail closed) and is logged
@@ -9,44 +9,44 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from netrelay.errors import errno_of
+from netrelay.errors import NetError, errno_of
 from netrelay.names.cs import QueryRefused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from netrelay.core import GatewayCore
-    from netrelay.names.cs import Cs
-    from netrelay.names.dns import Dns
     from netrelay.types import Upcall
 
 log = logging.getLogger("netrelay.gateway")
 
 
-class Names(NamedTuple):
-    """Who answers for one stack."""
+class Answerer(Protocol):
+    """Who answers questions of one kind, of one stack."""
 
-    cs: Cs
-    dns: Dns
+    async def answer(self, query: str, user: str) -> list[bytes]:
+        """The replies. Errors: `QueryRefused`, `NetError`."""
 
-    def of(self, kind: str) -> Cs | Dns:
-        """The one for questions of a kind. Errors: `QueryRefused` if there is none."""
-        if kind not in self._fields:
-            raise QueryRefused("i/o error")
-        return self.cs if kind == "cs" else self.dns
+
+class Answerers(NamedTuple):
+    """Who answers for one stack, by the kinds of questions."""
+
+    cs: Answerer
+    dns: Answerer
+    host: Answerer
 
 
 class Upcalls:
     """Watches the core's descriptor on the running loop from `start` to `stop`.
 
-    `names` has the answerers of each stack by its name, which is empty for `/net`.
+    `stacks` has the answerers of each stack by its name, which is empty for `/net`.
     """
 
-    def __init__(self, core: GatewayCore, names: Mapping[str, Names]) -> None:
+    def __init__(self, core: GatewayCore, stacks: Mapping[str, Answerers]) -> None:
         self._core = core
-        self._names = names
+        self._stacks = stacks
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -69,8 +69,8 @@ class Upcalls:
     async def _answer(self, upcall: Upcall) -> None:
         try:
             query = bytes(upcall.query).decode()
-            replies = await self._names[upcall.stack].of(upcall.kind).answer(query, upcall.user)
-        except QueryRefused as refusal:
+            replies = await self._answerer(upcall).answer(query, upcall.user)
+        except (QueryRefused, NetError) as refusal:
             self._refuse(upcall, refusal.text)
         except UnicodeDecodeError:
             self._refuse(upcall, "bad query")
@@ -80,6 +80,10 @@ class Upcalls:
         else:
             self._core.answer(upcall.id, replies, None, 0)
 
+    def _answerer(self, upcall: Upcall) -> Answerer:
+        answerer: Answerer = getattr(self._stacks[upcall.stack], upcall.kind)
+        return answerer
+
     def _refuse(self, upcall: Upcall, text: str) -> None:
-        # The core puts the file's name before it, as it does with its own refusals.
+        # To one of cs or dns the core puts the file's name, as it does to its own refusals.
         self._core.answer(upcall.id, None, text, errno_of(text))
