@@ -1,0 +1,1 @@
+"""The checks, a module a subject. Each is a claim with its source; `suite` says in which order."""
