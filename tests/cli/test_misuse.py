@@ -10,7 +10,8 @@ from netrelay.cli.main import cli
 from netrelay.errors import UsageError
 
 COMMANDS = (
-    "export", "import", "ls", "cat", "write", "stat", "dial", "cs", "dns", "completion", "version",
+    "export", "import", "ls", "cat", "write", "stat", "dial", "cs", "dns", "conform",
+    "completion", "version",
 )  # fmt: skip
 
 
@@ -34,6 +35,10 @@ def test_help_has_an_example(command: str) -> None:
         ("export", "--listen", "tcp!127.0.0.1!0", "--stack", "alt"),
         ("export", "--listen", "tcp!127.0.0.1!0", "--stack", "alt=addr:localhost"),
         ("export", "--listen", "tcp!127.0.0.1!0", "--grant", "everything"),
+        ("conform",),
+        ("conform", "tcp!127.0.0.1!1", "--only", "no.such-check"),
+        ("conform", "tcp!127.0.0.1!1", "--dialect", "9P1999"),
+        ("conform", "gw"),
         ("nothing",),
     ],
 )

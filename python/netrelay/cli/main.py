@@ -11,6 +11,7 @@ from importlib import metadata
 import click
 
 from netrelay.cli.completion import completion
+from netrelay.cli.conform import conform
 from netrelay.cli.export import export
 from netrelay.cli.files import cat, ls, stat, write
 from netrelay.cli.imports import import_
@@ -43,7 +44,7 @@ def version() -> None:
         click.echo("netrelay (not installed)")
 
 
-for command in (export, import_, ls, cat, write, stat, dial, cs, dns, completion):
+for command in (export, import_, ls, cat, write, stat, dial, cs, dns, conform, completion):
     cli.add_command(command)
 
 
