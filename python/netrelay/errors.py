@@ -76,6 +76,8 @@ CATALOGUE: Final[dict[str, tuple[str, int]]] = {
     "REFUSED": ("connection refused", errno.ECONNREFUSED),
     "RESET": ("connection refused", errno.ECONNRESET),
     "TIMED_OUT": ("connection timed out", errno.ETIMEDOUT),
+    "CONNECTION_REJECTED": ("connection rejected", errno.ECONNREFUSED),
+    "REMOTE_CLOSE": ("remote close", errno.ECONNRESET),
     "NO_ROUTE": ("no route", errno.ENETUNREACH),
     "HOST_UNREACHABLE": ("host unreachable", errno.EHOSTUNREACH),
     "ADDRESS_IN_USE": ("address in use", errno.EADDRINUSE),

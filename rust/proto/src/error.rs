@@ -287,6 +287,8 @@ catalogue! {
     REFUSED = 111 "connection refused",
     RESET = 104 "connection refused",
     TIMED_OUT = 110 "connection timed out",
+    CONNECTION_REJECTED = 111 "connection rejected",
+    REMOTE_CLOSE = 104 "remote close",
     NO_ROUTE = 101 "no route",
     HOST_UNREACHABLE = 113 "host unreachable",
     ADDRESS_IN_USE = 98 "address in use",
