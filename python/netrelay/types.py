@@ -148,8 +148,25 @@ class Flushed(NamedTuple):
     replied: bool
 
 
+class IlConnected(NamedTuple):
+    """IL: both sides know of each other; messages may be sent."""
+
+
+class IlMessage(NamedTuple):
+    """IL: the other side sent this, one message."""
+
+    data: bytes
+
+
+class IlClosed(NamedTuple):
+    """IL: no message follows, as `reason` says unless the end was an orderly one."""
+
+    reason: str | None
+
+
 Event = Send | Ask | Withdraw | Reset
 ClientEvent = Ready | Retry | Reply | Flushed
+IlEvent = IlConnected | IlMessage | IlClosed
 
 
 class Upcall(NamedTuple):

@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 mod codec;
 mod convert;
 mod gateway;
+mod il;
 mod import;
 mod session;
 mod tuples;
@@ -20,6 +21,7 @@ mod tuples;
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     codec::add(module)?;
     session::add(module)?;
+    il::add(module)?;
     gateway::add(module)?;
     import::add(module)
 }

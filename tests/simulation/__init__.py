@@ -1,0 +1,1 @@
+"""Time and loss, simulated: hours of a bad link in milliseconds."""
