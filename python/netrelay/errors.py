@@ -138,13 +138,66 @@ CATALOGUE: Final[dict[str, tuple[str, int]]] = {
     "LOG_UNKNOWN": ("unknown ip control message", errno.EINVAL),
 }
 
+# What a refusal says to Linux where only words go, in plain 9P2000: its client makes the errno of
+# the words and knows these for the number (net/9p/error.c). It has none for 98 and 99, whose
+# texts here are its words for EBUSY and ENXIO.
+LINUX_TEXTS: Final[dict[int, str]] = {
+    errno.ENOENT: "No such file or directory",
+    errno.EINTR: "Interrupted system call",
+    errno.EIO: "Input/output error",
+    errno.EBADF: "Bad file descriptor",
+    errno.EAGAIN: "Resource temporarily unavailable",
+    errno.EACCES: "Permission denied",
+    errno.EBUSY: "Device or resource busy",
+    errno.ENOTDIR: "Not a directory",
+    errno.EINVAL: "Invalid argument",
+    errno.ENFILE: "Too many open files in system",
+    errno.EMFILE: "Too many open files",
+    errno.ESPIPE: "Illegal seek",
+    errno.EPIPE: "Broken pipe",
+    errno.ENONET: "Machine is not on the network",
+    errno.EPROTO: "Protocol error",
+    errno.EMSGSIZE: "Message too long",
+    errno.ENOPROTOOPT: "Protocol not available",
+    errno.EOPNOTSUPP: "Operation not supported",
+    errno.EADDRINUSE: "Device or resource busy",
+    errno.EADDRNOTAVAIL: "No such device or address",
+    errno.ENETUNREACH: "Network is unreachable",
+    errno.ECONNABORTED: "Software caused connection abort",
+    errno.ECONNRESET: "Connection reset by peer",
+    errno.ENOBUFS: "No buffer space available",
+    errno.ETIMEDOUT: "Connection timed out",
+    errno.ECONNREFUSED: "Connection refused",
+    errno.EHOSTDOWN: "Host is down",
+    errno.EHOSTUNREACH: "No route to host",
+}
+
+# How the answers of cs and dns begin that are refusals, without the prefix, and their errnos. The
+# rest of the text is the query's own.
+NAME_TEXTS: Final[dict[str, int]] = {
+    "can't translate address": errno.ENOENT,
+    "can't translate service": errno.ENOENT,
+    "name does not exist": errno.ENOENT,
+    "resource does not exist; negrcode 0 (no error)": errno.ENOENT,
+    "no match": errno.ENOENT,
+    "bad query": errno.EINVAL,
+    "illegal request": errno.EINVAL,
+    "unknown type": errno.EINVAL,
+    "dns failure": errno.EIO,
+    "i/o error": errno.EIO,
+}
+
 _NUMBERS: Final = dict(reversed(CATALOGUE.values()))
 
 
 def errno_of(text: str) -> int:
-    """The errno that goes with a text: the catalogue's, else by the words dial(2) looks for."""
+    """The errno that goes with a text: that of a table, else by the words dial(2) looks for."""
     if text in _NUMBERS:
         return _NUMBERS[text]
+    answer = text.removeprefix("cs: ").removeprefix("dns: ")
+    for words, number in NAME_TEXTS.items():
+        if answer.startswith(words):
+            return number
     for words, number in (
         ("refused", errno.ECONNREFUSED),
         ("does not exist", errno.ENOENT),
@@ -156,3 +209,8 @@ def errno_of(text: str) -> int:
         if words in text:
             return number
     return errno.EIO
+
+
+def linux_text(number: int) -> str:
+    """What Linux's client is told for an errno in plain 9P2000."""
+    return LINUX_TEXTS.get(number, LINUX_TEXTS[errno.EIO])

@@ -263,6 +263,20 @@ def test_a_refused_query_has_the_prefix_of_its_file(door: Door) -> None:
         assert client.read(fid) == b""
 
 
+@pytest.mark.parametrize("dialect", [Dialect.U, Dialect.L])
+@pytest.mark.parametrize(("number", "sent"), [(2, 2), (0, 5)])
+def test_a_refused_query_has_a_number_where_that_is_sent(
+    door: Door, dialect: Dialect, number: int, sent: int
+) -> None:
+    client = door.attach(dialect=dialect)
+    fid = client.open("net/cs", ORDWR)
+    (tag,) = client.send(m.Twrite(fid, 0, b"tcp!here!there"))
+    door.core.answer(question(door.core).id, None, "words of nobody's table", number)
+    with pytest.raises(RefusedError) as refused:
+        client.wait(tag)
+    assert refused.value.errno == sent
+
+
 def test_a_query_while_one_runs_is_refused(door: Door) -> None:
     client = door.attach()
     fid = client.open("net/cs", ORDWR)

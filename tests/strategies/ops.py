@@ -42,6 +42,7 @@ def requests(draw: st.DrawFn, dialect: Dialect) -> m.Message:
             fields[name] = draw(fids)
     if kind is m.Tattach:
         fields["afid"] = draw(st.sampled_from((NOFID, NOFID, 0, 1)))
+        fields["uname"] = draw(st.sampled_from(("glenda", "nobody", "")))
     few = {"wname": names, "oldtag": tags, "offset": offsets, "count": counts}
     for name in few.keys() & fields.keys():
         fields[name] = draw(few[name])

@@ -8,11 +8,12 @@ request has left traces. Nothing here waits, and nothing here reads a clock.
 
 from __future__ import annotations
 
+import errno
 from collections import deque
 from typing import Final
 
 from netrelay import messages as m
-from netrelay.errors import CATALOGUE, DecodeError, UsageError
+from netrelay.errors import CATALOGUE, DecodeError, UsageError, linux_text
 from netrelay.reference.codec import decode, encode
 from netrelay.reference.deframe import Deframer
 from netrelay.reference.fids import Fid, Fids
@@ -40,6 +41,8 @@ from netrelay.types import (
 
 _ERRORS: Final = (m.Rerror, m.Rlerror)
 _OPENS: Final = (m.Topen, m.Tcreate, m.Tlopen, m.Tlcreate, m.Txattrcreate)
+# Who Linux's client attaches as unless it is told otherwise, and next to nobody else.
+_LINUX: Final = "nobody"
 # The first of these that a message has is its subject.
 _FIDS: Final = ("fid", "dfid", "olddirfid", "newdirfid", "dirfd")
 
@@ -70,6 +73,7 @@ class ServerSession:
         self.dialect = Dialect.P2000
         self.msize = FIRST_MSIZE
         self.version: str | None = None
+        self._for_linux = False
         self._max_msize = max_msize
         self._versions = versions
         self._max_requests = max_requests
@@ -172,6 +176,7 @@ class ServerSession:
             self._events.append(Reset())
         msize = min(message.msize, self._max_msize)
         self.version = self._agreed(message.version)
+        self._for_linux = False
         self.dialect = Dialect.of(self.version) if self.version else Dialect.P2000
         self.msize = self._deframer.msize = msize if self.version else FIRST_MSIZE
         self._send(tag, m.Rversion(msize, self.version or "unknown"))
@@ -307,6 +312,7 @@ class ServerSession:
             case m.Tattach() as asked, m.Rattach():
                 uname = asked.uname or "none"
                 self._fids.put(asked.fid, Fid(reply.qid, reply.qid, uname))
+                self._for_linux |= uname == _LINUX and self.version == "9P2000"
             case m.Tauth() as asked, m.Rauth():
                 uname, opened = asked.uname or "none", (reply.aqid, ORDWR)
                 self._fids.put(asked.afid, Fid(reply.aqid, reply.aqid, uname, opened))
@@ -347,9 +353,12 @@ class ServerSession:
         return reply
 
     def _error(self, text: str, number: int) -> m.Message:
-        if self.dialect is Dialect.L:
-            return m.Rlerror(number)
-        return m.Rerror(text, number if self.dialect is Dialect.U else 0)
+        match self.dialect:
+            case Dialect.L:
+                return m.Rlerror(number or errno.EIO)
+            case Dialect.U:
+                return m.Rerror(text, number or errno.EIO)
+        return m.Rerror(linux_text(number) if self._for_linux else text, 0)
 
     def _fitting(self, tag: int, reply: m.Message) -> bytes:
         frame = encode(tag, reply, self.dialect)

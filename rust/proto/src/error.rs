@@ -348,3 +348,46 @@ catalogue! {
     LOG_TOO_FEW = 22 "too few arguments for netlog control message",
     LOG_UNKNOWN = 22 "unknown ip control message",
 }
+
+/// What a refusal says to Linux where only words go, in plain 9P2000: its client makes the errno of the
+/// words and knows these for the number (net/9p/error.c). It has none for 98 and 99, whose texts here
+/// are its words for EBUSY and ENXIO.
+pub const LINUX_TEXTS: &[(u32, &str)] = &[
+    (2, "No such file or directory"),
+    (4, "Interrupted system call"),
+    (5, "Input/output error"),
+    (9, "Bad file descriptor"),
+    (11, "Resource temporarily unavailable"),
+    (13, "Permission denied"),
+    (16, "Device or resource busy"),
+    (20, "Not a directory"),
+    (22, "Invalid argument"),
+    (23, "Too many open files in system"),
+    (24, "Too many open files"),
+    (29, "Illegal seek"),
+    (32, "Broken pipe"),
+    (64, "Machine is not on the network"),
+    (71, "Protocol error"),
+    (90, "Message too long"),
+    (92, "Protocol not available"),
+    (95, "Operation not supported"),
+    (98, "Device or resource busy"),
+    (99, "No such device or address"),
+    (101, "Network is unreachable"),
+    (103, "Software caused connection abort"),
+    (104, "Connection reset by peer"),
+    (105, "No buffer space available"),
+    (110, "Connection timed out"),
+    (111, "Connection refused"),
+    (112, "Host is down"),
+    (113, "No route to host"),
+];
+
+/// EIO, for what has no number of its own.
+pub(crate) const EIO: u32 = 5;
+
+/// What Linux's client is told for an errno in plain 9P2000.
+pub fn linux_text(errno: u32) -> &'static str {
+    let known = LINUX_TEXTS.iter().find(|(number, _)| *number == errno);
+    known.map_or("Input/output error", |(_, text)| text)
+}

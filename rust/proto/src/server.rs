@@ -12,7 +12,7 @@ mod answers;
 mod requests;
 
 use crate::dialect::{Dialect, VERSIONS, WINDOWED, negotiate};
-use crate::error::{DecodeError, Reason, Refusal};
+use crate::error::{DecodeError, EIO, Reason, Refusal, linux_text};
 pub use crate::fids::{AttachId, FidView};
 use crate::fids::{Attaches, Fids};
 use crate::ids::{FIRST_MSIZE, Fid, IOHDRSZ, MAX_MSIZE, MIN_MSIZE, Qid, Tag};
@@ -86,6 +86,8 @@ pub struct Server {
     dialect: Dialect,
     msize: u32,
     version: Option<String>,
+    /// Whether Linux's client has attached where only words go.
+    for_linux: bool,
     fids: Fids,
     attaches: Attaches,
     tags: Tags,
@@ -100,6 +102,7 @@ impl Server {
             dialect: Dialect::P2000,
             msize: FIRST_MSIZE,
             version: None,
+            for_linux: false,
             fids: Fids::default(),
             attaches: Attaches::default(),
             tags: Tags::default(),
@@ -222,6 +225,7 @@ impl Server {
         self.tags.clear();
         self.fids.clear();
         self.attaches.clear();
+        self.for_linux = false;
         self.version = negotiate(asked.version, &self.config.versions).map(str::to_owned);
         self.dialect = self.version().map_or(Dialect::P2000, Dialect::of);
         let msize = asked.msize.min(self.config.max_msize);
@@ -295,9 +299,13 @@ impl Server {
 
     /// A refusal as the dialect has it.
     fn error<'a>(&self, ename: &'a str, errno: u32) -> Message<'a> {
+        let ecode = if errno == 0 { EIO } else { errno };
         match self.dialect {
-            Dialect::L => Message::Rlerror(Rlerror { ecode: errno }),
-            Dialect::U => Message::Rerror(Rerror { ename, errno }),
+            Dialect::L => Message::Rlerror(Rlerror { ecode }),
+            Dialect::U => Message::Rerror(Rerror { ename, errno: ecode }),
+            Dialect::P2000 if self.for_linux => {
+                Message::Rerror(Rerror { ename: linux_text(errno), errno: 0 })
+            }
             Dialect::P2000 => Message::Rerror(Rerror { ename, errno: 0 }),
         }
     }

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from netrelay import messages as m
-from netrelay.errors import NetError, errno_of
+from netrelay.errors import NetError
 from netrelay.reference.net import attributes, tree
 from netrelay.reference.net.address import NOWHERE
 from netrelay.reference.net.directory import Listing
@@ -360,4 +360,4 @@ class Files:
 def verdict_error(kind: str, text: str, number: int) -> NetError:
     """A refused question; a query's has the prefix that the original puts before it."""
     words = text if kind == "host" or text.startswith(f"{kind}: ") else f"{kind}: {text}"
-    return NetError(words, number or errno_of(words))
+    return NetError(words, number)

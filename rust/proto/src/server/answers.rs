@@ -11,6 +11,9 @@ use crate::message::{
 };
 use crate::tags::Request;
 
+/// Who Linux's client attaches as unless it is told otherwise, and next to nobody else.
+const LINUX: &str = "nobody";
+
 impl Server {
     /// The tree's reply to an ask; the frames to send are appended to `out`.
     ///
@@ -153,6 +156,9 @@ impl Server {
                     // Nothing opens an afid: it is for reading and writing from the start.
                     if matches!(reply, Some(Message::Rauth(_))) {
                         entry.set_open(*qid, ORDWR);
+                    } else {
+                        let nobody = self.attaches.uname(entry.attach) == LINUX;
+                        self.for_linux |= nobody && self.version.as_deref() == Some("9P2000");
                     }
                     self.attaches.set_root(entry.attach, *qid);
                 }
