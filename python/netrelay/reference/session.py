@@ -71,6 +71,7 @@ class Session:
         if self._requests.get(request.tag) is not request:
             return
         del self._requests[request.tag]
+        self.files.answered(request, reply)
         if isinstance(reply, m.Rerror):
             self.server.refuse(request.tag, reply.ename, reply.errno)
         else:

@@ -79,6 +79,8 @@ class Conversation(ABC):
     IDLE: ClassVar[str]
     # Whether Twrites of data wait for the network, and are bounded therefore.
     QUEUES: ClassVar[bool]
+    # Whether a Tread of data is one message, which no other Tread adds to.
+    MESSAGES: ClassVar[bool]
 
     def __init__(self, around: Surroundings, place: Place, owner: str) -> None:
         # That of its ctl.

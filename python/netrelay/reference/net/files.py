@@ -21,6 +21,7 @@ from netrelay.reference.net.qids import Kind, Place, place_of
 from netrelay.reference.net.query import Query
 from netrelay.reference.net.refusal import refusal
 from netrelay.reference.net.request import Request, Write
+from netrelay.reference.net.rest import LOOKUP_MASK, Rest, rest_of
 from netrelay.types import NOFID, OEXEC, ORDWR, OTRUNC
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class OpenFile:
     query: Query | None = None
     log: LogReader | None = None
     host: HostFile | None = None
+    rest: Rest | None = None
     waiting_bytes: int = 0
     refusing: bool = False
 
@@ -63,6 +65,7 @@ class Files:
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self._open: dict[int, OpenFile] = {}
+        self._of_linux = False
         self.waiting_bytes = 0
 
     @property
@@ -122,7 +125,8 @@ class Files:
                 request.answer(m.Rclunk())
             case m.Tstat():
                 request.answer(m.Rstat(tree.stat(place, self._shared)))
-            case m.Tgetattr():
+            case m.Tgetattr(request_mask=mask):
+                self._of_linux |= mask == LOOKUP_MASK
                 request.answer(attributes.getattr_(tree.stat(place, self._shared)))
             case m.Twstat(stat=wanted):
                 self._change(attributes.wstat(place, wanted, view.uname, self._shared), place)
@@ -158,8 +162,15 @@ class Files:
 
     def clunk_all(self) -> None:
         """The session is gone, or begins anew."""
+        self._of_linux = False
         for fid in list(self._open):
             self.clunk(fid)
+
+    def answered(self, request: Request, reply: m.Message) -> None:
+        """A request has got its answer."""
+        file = self._open.get(request.fid)
+        if file is not None and file.rest is not None and isinstance(request.message, m.Tread):
+            file.rest.answered(request.message, reply)
 
     def called(self, request: Request, call: Conversation) -> m.Message:
         """A listen has got a call: the fid is the ctl of that conversation; the reply."""
@@ -199,10 +210,24 @@ class Files:
                 self._shared.stack(place).log.readers.append(file.log)
             case Kind.NDB if mode & OTRUNC and mode & 3 != OEXEC:
                 self._shared.stack(place).ndb.empty()
+        if self._of_linux and isinstance(request.message, m.Tlopen):
+            file.rest = rest_of(place.kind, request.message.flags)
         self._open[view.fid] = file
         request.answer(self._opened(request, file.place))
 
     def _read(self, request: Request, file: OpenFile, message: m.Tread, dialect: Dialect) -> None:
+        rest = file.rest if file.rest is not None and file.rest.asked(message) else None
+        if rest is not None and file.conversation is not None and file.conversation.MESSAGES:
+            request.answer(rest.reply)
+            return
+        self._read_of(request, file, message, dialect)
+        if rest is not None and request.waits:
+            request.withdraw()
+            request.answer(rest.reply)
+
+    def _read_of(
+        self, request: Request, file: OpenFile, message: m.Tread, dialect: Dialect
+    ) -> None:
         offset, count = message.offset, message.count
         place, conversation = file.place, file.conversation
         match place.kind:

@@ -51,12 +51,18 @@ class Request:
         """It waits; `withdraw` undoes it and says what had happened already, if anything."""
         self._withdraw = withdraw
 
+    @property
+    def waits(self) -> bool:
+        """Whether it is parked and not answered yet."""
+        return self._withdraw is not None
+
     def withdraw(self) -> m.Message | None:
         """Take it back: nothing if it left no trace, else the answer it gets after all."""
         return self._withdraw() if self._withdraw is not None else None
 
     def answer(self, reply: m.Message) -> None:
         """It is done."""
+        self._withdraw = None
         self.session.settle(self, reply)
 
     def read(self, data: bytes) -> None:

@@ -46,6 +46,7 @@ class PacketConversation(Conversation):
 
     IDLE = "Closed qin 0 qout 0\n"
     QUEUES = False
+    MESSAGES = True
     # The verbs of its own, which `_own` carries out.
     VERBS: ClassVar[ctl.Verbs] = {}
 

@@ -48,6 +48,7 @@ class TcpConversation(Conversation):
 
     IDLE = status.text("Closed")
     QUEUES = True
+    MESSAGES = False
 
     def __init__(self, around: Surroundings, place: Place, owner: str) -> None:
         super().__init__(around, place, owner)
