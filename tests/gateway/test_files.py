@@ -10,7 +10,7 @@ import pytest
 from netrelay import messages as m
 from netrelay.reference.dirs import unpack_dirents, unpack_stats
 from netrelay.types import NOFID, OEXEC, ORCLOSE, ORDWR, OREAD, OTRUNC, OWRITE, Dialect, Qid, Stat
-from tests.served import net
+from tests.served import need, net
 
 from .conftest import STARTED
 from .rawclient import PATIENCE_S, ROOT, RefusedError
@@ -261,6 +261,47 @@ def test_a_refused_query_has_the_prefix_of_its_file(door: Door) -> None:
         with pytest.raises(RefusedError, match=rf"^{file}: can't translate address$"):
             client.wait(tag)
         assert client.read(fid) == b""
+
+
+@pytest.mark.parametrize("dialect", [Dialect.U, Dialect.L])
+def test_who_attaches_by_number_owns_by_that_name(door: Door, dialect: Dialect) -> None:
+    client = door.attach(dialect=dialect)
+    for fid, number in ((100, 1000), (101, 0), (102, 1001)):
+        client.ask(m.Tattach(fid, NOFID, "", "/net/tcp", number))
+    client.ask(m.Twalk(100, 200, ("clone",)))
+    client.ask(m.Tlopen(200, ORDWR) if dialect is Dialect.L else m.Topen(200, ORDWR))
+    for fid, data in ((100, 201), (101, 202), (102, 203)):
+        client.ask(m.Twalk(fid, data, ("0", "data")))
+        message = m.Tlopen(data, ORDWR) if dialect is Dialect.L else m.Topen(data, ORDWR)
+        if fid == 100:
+            client.ask(message)
+        else:
+            with pytest.raises(RefusedError):
+                client.ask(message)
+
+
+def test_an_owner_s_name_that_is_a_number_is_told_as_one(core: Core, door: Door) -> None:
+    need(core, "numeric owners")
+    client = door.attach(dialect=Dialect.U)
+    client.ask(m.Tattach(100, NOFID, "", "/net/tcp", 1000))
+    client.ask(m.Twalk(100, 101, ("clone",)))
+    client.ask(m.Topen(101, ORDWR))
+    mine = stat_of(client, "net/tcp/0/data")
+    assert (mine.uid, mine.n_uid, mine.n_muid, mine.n_gid) == ("1000", 1000, 1000, 65534)
+    files = door.attach(dialect=Dialect.L)
+    reply = files.ask(m.Tgetattr(files.walk("net/tcp/0/data"), 0x7FF))
+    assert isinstance(reply, m.Rgetattr)
+    assert (reply.uid, reply.gid) == (1000, 65534)
+
+
+@pytest.mark.parametrize(
+    "uname", ["glenda", "007", "+7", "4294967295", "9" * 30, "\N{SUPERSCRIPT TWO}"]
+)
+def test_any_other_owner_has_the_number_of_nobody(door: Door, uname: str) -> None:
+    client = door.attach(uname, dialect=Dialect.U)
+    client.clone()
+    mine = stat_of(client, "net/tcp/0/data")
+    assert (mine.uid, mine.n_uid) == (uname, 65534)
 
 
 @pytest.mark.parametrize("dialect", [Dialect.U, Dialect.L])

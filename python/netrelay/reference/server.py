@@ -24,6 +24,7 @@ from netrelay.types import (
     MAX_MSIZE,
     MIN_MSIZE,
     NOFID,
+    NONUNAME,
     NOTAG,
     OEXEC,
     ORDWR,
@@ -310,11 +311,11 @@ class ServerSession:
         old = request.fid
         match request.message, reply:
             case m.Tattach() as asked, m.Rattach():
-                uname = asked.uname or "none"
+                uname = _user(asked)
                 self._fids.put(asked.fid, Fid(reply.qid, reply.qid, uname))
                 self._for_linux |= uname == _LINUX and self.version == "9P2000"
             case m.Tauth() as asked, m.Rauth():
-                uname, opened = asked.uname or "none", (reply.aqid, ORDWR)
+                uname, opened = _user(asked), (reply.aqid, ORDWR)
                 self._fids.put(asked.afid, Fid(reply.aqid, reply.aqid, uname, opened))
             case m.Twalk() as asked, m.Rwalk() if old is not None:
                 self._walked(asked, reply, old)
@@ -379,6 +380,11 @@ def _said(error: m.Rerror | m.Rlerror) -> tuple[str, int]:
     if isinstance(error, m.Rerror):
         return error.ename, error.errno
     return f"error {error.ecode}", error.ecode
+
+
+def _user(asked: m.Tattach | m.Tauth) -> str:
+    """Who has no name is called by number, and who has none either `none`."""
+    return asked.uname or ("none" if asked.n_uname == NONUNAME else str(asked.n_uname))
 
 
 def _holds(request: m.Message) -> bool:

@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 
-use crate::ids::{Fid, Qid};
+use crate::ids::{Fid, NONUNAME, Qid};
 
 /// Which attach of a session a fid descends from; see [`crate::server::Server::uname`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -163,10 +163,13 @@ struct Attach {
 }
 
 impl Attaches {
-    /// A new one, with one fid.
-    pub(crate) fn add(&mut self, uname: &str) -> AttachId {
-        // An empty name is nobody's (tree.md, section 3).
-        let uname = if uname.is_empty() { "none" } else { uname }.to_owned();
+    /// A new one, with one fid. Who has no name is called by number, and who has none either `none`.
+    pub(crate) fn add(&mut self, uname: &str, n_uname: u32) -> AttachId {
+        let uname = match uname {
+            "" if n_uname == NONUNAME => "none".to_owned(),
+            "" => n_uname.to_string(),
+            uname => uname.to_owned(),
+        };
         let slot = Attach { uname, root: Qid::default(), fids: 1 };
         if let Some(id) = self.free.pop() {
             if let Some(place) = usize::try_from(id).ok().and_then(|id| self.slots.get_mut(id)) {

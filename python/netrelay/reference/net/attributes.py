@@ -24,8 +24,6 @@ _MODE, _SIZE, _TIMES = 0x1, 0x8, 0x1F0
 # P9_GETATTR_BASIC: what stat(2) needs.
 _BASIC: Final = 0x7FF
 _S_IFDIR, _S_IFREG = 0o040000, 0o100000
-# Linux's overflow uid: owners are names, and names have no numbers here.
-_NOBODY: Final = 65534
 
 
 class Change(NamedTuple):
@@ -73,8 +71,8 @@ def getattr_(record: Stat) -> Rgetattr:
         valid=_BASIC,
         qid=record.qid,
         mode=kind | record.mode & 0o777,
-        uid=_NOBODY,
-        gid=_NOBODY,
+        uid=record.n_uid,
+        gid=record.n_gid,
         nlink=1,
         rdev=0,
         size=record.length,

@@ -20,6 +20,7 @@ from netrelay.reference.net.qids import (
 from netrelay.reference.net.refusal import refusal
 from netrelay.types import (
     DMDIR,
+    NONUNAME,
     OEXEC,
     ORCLOSE,
     ORDWR,
@@ -203,10 +204,17 @@ def stat(place: Place, facts: Facts) -> Stat:
         uid=owner,
         gid=facts.host_owner,
         muid=owner,
-        n_uid=_NOBODY,
+        n_uid=_number(owner),
         n_gid=_NOBODY,
-        n_muid=_NOBODY,
+        n_muid=_number(owner),
     )
+
+
+def _number(user: str) -> int:
+    """The number of a user who attached by number alone, as Linux does for each of its users."""
+    plain = user.isascii() and user.isdecimal() and len(user) <= len(str(NONUNAME))
+    number = int(user) if plain else NONUNAME
+    return number if number < NONUNAME and str(number) == user else _NOBODY
 
 
 def _mode(place: Place, facts: Facts) -> int:

@@ -39,7 +39,7 @@ impl Server {
             }
             Message::Tflush(asked) => return self.flush(tag, asked.oldtag, out),
             Message::Tauth(asked) => {
-                self.enter(asked.afid, asked.uname)?;
+                self.enter(asked.afid, asked.uname, asked.n_uname)?;
                 request.makes = asked.afid;
                 None
             }
@@ -47,7 +47,7 @@ impl Server {
                 if asked.afid != Fid::NOFID {
                     self.known(asked.afid)?;
                 }
-                self.enter(asked.fid, asked.uname)?;
+                self.enter(asked.fid, asked.uname, asked.n_uname)?;
                 request.makes = asked.fid;
                 None
             }
@@ -154,9 +154,9 @@ impl Server {
     }
 
     /// Promises the fid of an attach by that name.
-    fn enter(&mut self, fid: Fid, uname: &str) -> Result<(), Refusal> {
+    fn enter(&mut self, fid: Fid, uname: &str, n_uname: u32) -> Result<(), Refusal> {
         self.vacant(fid)?;
-        let attach = self.attaches.add(uname);
+        let attach = self.attaches.add(uname, n_uname);
         self.put_promise(fid, Qid::default(), attach);
         Ok(())
     }
