@@ -14,7 +14,10 @@ from tests.strategies.messages import kinds, of_kind, qids
 
 FID_FIELDS = ("fid", "newfid", "afid", "dfid", "olddirfid", "newdirfid", "dirfd")
 NAMES = ("net", "tcp", "clone", "..", ".", "", "/", "a/b", "x" * 300)
-VERSIONS = ("9P2000", "9P2000.netrelay", "9P2000.u", "9P2000.L", "9P2000.x", "9P1999", "", "9P")
+VERSIONS = (
+    "9P2000", "9P2000.netrelay", "9P2000.u", "9P2000.L", "9P2000.x", "9P2000.L.x.7", "9P2000.",
+    "9P1999", "9P1999.L", ".", "", "9P",
+)  # fmt: skip
 REFUSALS: list[m.Message] = [m.Rlerror(2), m.Rerror("no"), m.Rerror("no", 13)]
 # The messages that make, open, use and end fids, oftener than the rest.
 OFTEN = (m.Tattach, m.Twalk, m.Twalk, m.Topen, m.Tlopen, m.Tread, m.Twrite, m.Tclunk, m.Tflush)

@@ -183,9 +183,12 @@ class ServerSession:
         self._send(tag, m.Rversion(msize, self.version or "unknown"))
 
     def _agreed(self, asked: str) -> str | None:
-        if asked in self._versions:
-            return asked
-        return "9P2000" if asked.partition(".")[0] == "9P2000" else None
+        parts = asked.split(".")
+        # Up to any period it names a version too (version(5)): the longest that is served.
+        for count in range(len(parts), 0, -1):
+            if (version := ".".join(parts[:count])) in self._versions:
+                return version
+        return "9P2000" if parts[0] == "9P2000" else None
 
     def _admit(self, tag: int, message: m.Message) -> None:
         if self.version is None:

@@ -33,10 +33,18 @@ pub const VERSIONS: [&str; 4] = [PLAIN, WINDOWED, "9P2000.u", "9P2000.L"];
 
 /// The version that a server of `served` answers to `asked`; none is `unknown`.
 ///
-/// A suffix it does not know is answered by the plain version (version(5)), which is how a client
-/// learns that the server does not know it.
+/// Up to any period it names a version too (version(5)): the answer is the longest that is served,
+/// which is how a client learns that the server does not know the rest.
 pub fn negotiate<'v>(asked: &str, served: &'v [String]) -> Option<&'v str> {
-    let plain = asked.split_once('.').map_or(asked, |(before, _)| before);
     let find = |wanted: &str| served.iter().find(|each| *each == wanted).map(String::as_str);
-    find(asked).or_else(|| if plain == PLAIN { Some(PLAIN) } else { None })
+    let mut named = asked;
+    loop {
+        if let Some(version) = find(named) {
+            return Some(version);
+        }
+        match named.rsplit_once('.') {
+            Some((before, _)) => named = before,
+            None => return if named == PLAIN { Some(PLAIN) } else { None },
+        }
+    }
 }
