@@ -66,7 +66,7 @@ CATALOGUE: Final[dict[str, tuple[str, int]]] = {
     "TOO_MANY_FIDS": ("too many fids", errno.EMFILE),
     "BAD_USE_OF_FID": ("bad use of fid", errno.EBADF),
     "BAD_OFFSET": ("bad offset", errno.EINVAL),
-    "NO_AUTHENTICATION": ("authentication not required", errno.EOPNOTSUPP),
+    "NO_AUTHENTICATION": ("authentication not required", errno.ENOENT),
     "NO_FREE_DEVICES": ("no free devices", errno.ENFILE),
     "NOT_ANNOUNCED": ("not announced", errno.EINVAL),
     "LISTEN_HUNGUP": ("listen hungup", errno.ECONNABORTED),

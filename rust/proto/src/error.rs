@@ -277,7 +277,7 @@ catalogue! {
     TOO_MANY_FIDS = 24 "too many fids",
     BAD_USE_OF_FID = 9 "bad use of fid",
     BAD_OFFSET = 22 "bad offset",
-    NO_AUTHENTICATION = 95 "authentication not required",
+    NO_AUTHENTICATION = 2 "authentication not required",
     NO_FREE_DEVICES = 23 "no free devices",
     NOT_ANNOUNCED = 22 "not announced",
     LISTEN_HUNGUP = 103 "listen hungup",
