@@ -37,7 +37,7 @@ run: $(CORE) ## a gateway, an importer and one request through both, on loopback
 
 .PHONY: test
 test: $(CORE) $(VENV)/.dev ## cargo tests, then pytest but for what is marked long
-	@tools/install-test-deps
+	@tools/install-test-deps $(BIN)/python
 ifeq ($(RUST),yes)
 	cargo test --workspace --exclude netrelay-pyext --quiet
 endif
@@ -45,7 +45,7 @@ endif
 
 .PHONY: test-long
 test-long: $(CORE) $(VENV)/.dev ## all tests, with those that take minutes: soak and deep properties
-	@tools/install-test-deps
+	@tools/install-test-deps $(BIN)/python
 	HYPOTHESIS_PROFILE=slow $(BIN)/python -m pytest -q --timeout 3600
 
 .PHONY: lint
