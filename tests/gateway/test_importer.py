@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import select
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -108,6 +110,43 @@ def test_a_pump_moves_megabytes_both_ways_and_passes_half_closes(
     assert (ended.bytes_up, ended.bytes_down) == (len(payload), 20)
     assert door.core.stats()["conversations"] == 0
     near.close()
+
+
+def feed(near: socket.socket, data: bytes) -> None:
+    """Send in pieces of every size, as programs do, and end."""
+    whim = random.Random(len(data))  # noqa: S311 (test data, not secrets)
+    at = 0
+    while at < len(data):
+        at += near.send(data[at : at + whim.choice((1, 100, 1460, 32_768, 65_483, 1 << 20))])
+    near.shutdown(socket.SHUT_WR)
+
+
+@pytest.mark.parametrize("pumps", [1, 20])
+def test_a_pump_sends_no_more_than_the_gateway_takes(
+    program: Program, server: Server, pumps: int
+) -> None:
+    """Twenty together could park more than the gateway takes of one session (64 MiB)."""
+    data = random.Random(1).randbytes(8 << 20)  # noqa: S311
+    with ThreadPoolExecutor(pumps) as feeders:
+        calls = []
+        for _ in range(pumps):
+            near, far = socket.socketpair()
+            near.settimeout(PATIENCE_S)
+            where = f"127.0.0.1!{server.port}"
+            pump = program.core.dial_and_pump(*CLONE, where, far.detach())
+            assert program.wait(pump).kind == "dial"
+            calls.append((pump, near, server.accept(), feeders.submit(feed, near, data)))
+        for _, _, peer, fed in calls:
+            got = bytearray()
+            while piece := peer.recv(4096):
+                got += piece
+            assert got == data
+            fed.result()
+            peer.close()
+        for pump, near, _, _ in calls:
+            ended = program.wait(pump)
+            assert (ended.error, ended.bytes_up) == (None, len(data))
+            near.close()
 
 
 def test_a_reset_by_the_remote_resets_the_local_side(program: Program, server: Server) -> None:

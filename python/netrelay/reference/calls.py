@@ -16,6 +16,7 @@ from netrelay.errors import CATALOGUE, NetrelayError, errno_of
 from netrelay.reference.client import ClientSession
 from netrelay.reference.net.watch import Watch
 from netrelay.types import Flushed, Ready, Reply, Retry
+from netrelay.window import CROWDED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +66,14 @@ class Calls:
         self._out = bytearray()
         self._waiting: dict[int, tuple[Callable[[m.Message | None], None], Callable[[], None]]] = {}
         self._gone = False
+        # Payload bytes in unanswered Twrites, and who waits for them to become fewer.
+        self.unanswered = 0
+        self._relief = asyncio.Event()
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so many requests are outstanding that each owner should keep one."""
+        return len(self._waiting) > CROWDED
 
     def start(self) -> None:
         """Offer a version and listen for what comes."""
@@ -108,6 +117,25 @@ class Calls:
                 answered.set_result(reply)
 
         return self.send(message, settle, fail), answered
+
+    def write(
+        self, fid: int, offset: int, data: bytes
+    ) -> tuple[int, asyncio.Future[m.Message | None]]:
+        """Send a Twrite that counts among the session's `unanswered`. Errors: as for `send`."""
+        tag, answered = self.begin(m.Twrite(fid, offset, data))
+        self.unanswered += len(data)
+
+        def relieve(_: object) -> None:
+            self.unanswered -= len(data)
+            self._relief.set()
+
+        answered.add_done_callback(relieve)
+        return tag, answered
+
+    async def relief(self) -> None:
+        """Wait until a Twrite of the session has been answered."""
+        self._relief.clear()
+        await self._relief.wait()
 
     async def ask(self, message: m.Message) -> m.Message:
         """One request and its reply. Errors: `Refusal`. Cancelled, it is flushed first."""

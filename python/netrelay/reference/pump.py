@@ -1,8 +1,9 @@
 """A pump of the import side: bytes between a local socket and a conversation, both ways.
 
 A busy stream keeps several requests outstanding where the server has promised to carry them out in
-order, and one elsewhere (docs/protocol.md, section 6). Halves end on their own: the local end
-becomes `shutdown write`, the remote end closes our direction of the local socket.
+order, and one elsewhere (`netrelay.window` says how many). What the local side sends beyond that is
+held, one piece of it, and the rest not read: its sender feels it. Halves end on their own: the
+local end becomes `shutdown write`, the remote end closes our direction of the local socket.
 """
 
 from __future__ import annotations
@@ -17,15 +18,14 @@ from typing import TYPE_CHECKING, Final
 from netrelay import messages as m
 from netrelay.errors import NetrelayError
 from netrelay.reference.calls import Calls, Refusal, unrefused
-from netrelay.types import IOHDRSZ, WINDOW
+from netrelay.types import IOHDRSZ
+from netrelay.window import TWRITES, ReadWindow, write_room
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_Pending = tuple[int, "asyncio.Future[m.Message | None]"]
-# Requests of one direction that a window holds; the server bounds a fid's Treads at 1024.
-_TREADS: Final = 4
-_TWRITES: Final = 64
+# Bytes asked or sent, the tag, and what becomes of it.
+_Pending = tuple[int, int, "asyncio.Future[m.Message | None]"]
 _CHUNK: Final = 256 << 10
 _ABORT: Final = struct.pack("ii", 1, 0)
 
@@ -48,6 +48,7 @@ class Pump:
         self._local = local
         self._ctl = ctl
         self._data = data
+        self._outstanding = 0
         self._iounit = min(calls.session.msize - IOHDRSZ, _CHUNK)
         self._loop = asyncio.get_running_loop()
 
@@ -75,20 +76,11 @@ class Pump:
     async def _up(self) -> None:
         """Local bytes become Twrites; the end of them, `shutdown write`."""
         window: deque[_Pending] = deque()
-        outstanding = 0
         try:
             while data := await self._loop.sock_recv(self._local, self._iounit):
-                message = m.Twrite(self._data, self.bytes_up, data)
-                window.append(self._calls.begin(message))
-                self.bytes_up += len(data)
-                self._count("bytes_up", len(data))
-                outstanding += len(data)
-                full = len(window) >= _TWRITES or outstanding >= WINDOW
-                while window and (full or not self._calls.session.windowed):
-                    outstanding -= await self._written(window)
-                    full = False
+                await self._send(memoryview(data), window)
             while window:
-                outstanding -= await self._written(window)
+                await self._written(window)
         except Refusal as why:
             # The remote takes no more; what it still says is delivered.
             self.error = self.error or why.text
@@ -101,25 +93,59 @@ class Pump:
         with contextlib.suppress(Refusal):
             await self._calls.ask(m.Twrite(self._ctl, 0, b"shutdown write"))
 
-    async def _written(self, window: deque[_Pending]) -> int:
-        reply = unrefused(await asyncio.shield(window[0][1]))
+    async def _send(self, data: memoryview, window: deque[_Pending]) -> None:
+        """Send one piece, in as many Twrites as there is room for when its turn comes."""
+        while data:
+            room = await self._room(window)
+            piece, data = bytes(data[:room]), data[room:]
+            window.append((len(piece), *self._calls.write(self._data, self.bytes_up, piece)))
+            self._outstanding += len(piece)
+            self.bytes_up += len(piece)
+            self._count("bytes_up", len(piece))
+
+    async def _room(self, window: deque[_Pending]) -> int:
+        """Bytes that the next Twrite may carry; waits for answers until there is room."""
+        while True:
+            while window and window[0][2].done():
+                await self._written(window)
+            if len(window) < (1 if self._calls.crowded else TWRITES):
+                room = write_room(
+                    self._outstanding,
+                    self._calls.unanswered,
+                    iounit=self._iounit,
+                    windowed=self._calls.session.windowed,
+                )
+                if room:
+                    return room
+            if window:
+                await self._written(window)
+            else:
+                await self._calls.relief()
+
+    async def _written(self, window: deque[_Pending]) -> None:
+        size, _, answered = window[0]
+        reply = unrefused(await asyncio.shield(answered))
         window.popleft()
-        return reply.count if isinstance(reply, m.Rwrite) else 0
+        self._outstanding -= size
+        if isinstance(reply, m.Rwrite) and reply.count < size:
+            raise Refusal("short write")
 
     async def _down(self) -> None:
         """Treads become local bytes; no bytes are the end."""
         window: deque[_Pending] = deque()
-        most = _TREADS if self._calls.session.windowed else 1
+        reads = ReadWindow(self._iounit, windowed=self._calls.session.windowed)
         try:
             while True:
-                while len(window) < most:
-                    message = m.Tread(self._data, self.bytes_down, self._iounit)
-                    window.append(self._calls.begin(message))
-                reply = unrefused(await asyncio.shield(window[0][1]))
+                while len(window) < (1 if self._calls.crowded else reads.wanted):
+                    count = reads.count()
+                    message = m.Tread(self._data, self.bytes_down, count)
+                    window.append((count, *self._calls.begin(message)))
+                reply = unrefused(await asyncio.shield(window[0][2]))
                 window.popleft()
                 data = bytes(reply.data) if isinstance(reply, m.Rread) else b""
                 if not data:
                     break
+                reads.replied(len(data))
                 self.bytes_down += len(data)
                 self._count("bytes_down", len(data))
                 await self._loop.sock_sendall(self._local, data)
@@ -130,10 +156,10 @@ class Pump:
 
     async def _flush(self, window: deque[_Pending]) -> None:
         """Take back what is outstanding and wait until it is."""
-        for tag, answered in window:
+        for _, tag, answered in window:
             if not answered.done():
                 self._calls.flush(tag)
-        for _, answered in window:
+        for _, _, answered in window:
             with contextlib.suppress(Refusal):
                 await answered
         window.clear()
