@@ -14,6 +14,8 @@ from netrelay.types import WINDOW
 # Requests above which everyone makes do with one, and asks only if somebody waits for the answer:
 # gateways of ours take 4096 of a session.
 CROWDED = 2048
+# Requests above which the rest of those 4096 is kept for what must not be refused.
+FULL = 3840
 # Twrites of one stream outstanding: keystrokes must not use up a session's requests.
 TWRITES = 64
 # Fewest bytes asked for by a Tread of a wide window, and what still counts as conversation.

@@ -10,10 +10,11 @@ import pytest
 
 from netrelay import messages as m
 from netrelay.client.files import File
-from netrelay.client.streams import READS, Reader, Writer
+from netrelay.client.streams import Reader, Writer
 from netrelay.client.wire import Wire
 from netrelay.errors import NetError, PeerError
 from netrelay.types import Completion, Qid
+from netrelay.window import CROWDED, FULL, TWRITES
 
 from .scripted import Scripted
 
@@ -99,12 +100,37 @@ def test_a_reply_of_another_type_is_the_peer_s_fault() -> None:
     asyncio.run(work())
 
 
-@pytest.mark.parametrize(("windowed", "outstanding"), [(True, READS), (False, 1)])
-def test_the_window_is_kept_on_our_gateways_only(windowed: bool, outstanding: int) -> None:
+@pytest.mark.parametrize(("windowed", "outstanding"), [(True, 8), (False, 1)])
+def test_a_busy_reader_opens_its_window_on_our_gateways_only(
+    windowed: bool, outstanding: int
+) -> None:
     async def work() -> None:
         async with wired(windowed=windowed) as (wire, core):
             Reader(wire, 5)
-            assert len(core.asked) == outstanding
+            assert len(core.asked) == 1
+            for number in (1, 2, 3):
+                core.reply(number, m.Rread(b"x" * 8192))
+                await turn()
+            assert len(core.asked) - 3 == outstanding
+
+    asyncio.run(work())
+
+
+def test_readers_that_nobody_waits_for_leave_room_for_requests() -> None:
+    """Each took sixteen of the 4096 that a gateway admits, so that 300 idle calls choked all."""
+
+    async def work() -> None:
+        async with wired() as (wire, core):
+            readers = [Reader(wire, number) for number in range(CROWDED + 100)]
+            assert len(core.asked) == CROWDED + 1
+            reading = asyncio.create_task(readers[-1].read(1))
+            await turn()
+            number, asked = core.asked[-1]
+            assert isinstance(asked, m.Tread)
+            assert asked.fid == CROWDED + 99
+            core.reply(number, m.Rread(b"x"))
+            assert await reading == b"x"
+            assert len(core.asked) == CROWDED + 2
 
     asyncio.run(work())
 
@@ -167,14 +193,113 @@ def test_the_half_close_goes_out_behind_the_last_write() -> None:
             assert [ask for ask in core.asked if isinstance(ask[1], m.Twrite)][1:] == []
             core.reply(2, m.Rwrite(8191))
             await turn()
-            core.reply(3, m.Rwrite(1))
-            await turn()
-            core.reply(4, m.Rwrite(2))
+            core.reply(3, m.Rwrite(3))
             await turn()
             sent = [ask.data for _, ask in core.asked if isinstance(ask, m.Twrite)]
-            assert sent == [b"x" * 8192, b"x", b"yz", b"shutdown write"]
+            assert sent == [b"x" * 8192, b"xyz", b"shutdown write"]
             with pytest.raises(NetError):
                 writer.write(b"more")
+
+    asyncio.run(work())
+
+
+def written(core: Scripted, fid: int = 5) -> list[tuple[int, bytes]]:
+    """The Twrites of a fid: their ids and payloads."""
+    asked = [(number, ask) for number, ask in core.asked if isinstance(ask, m.Twrite)]
+    return [(number, bytes(ask.data)) for number, ask in asked if ask.fid == fid]
+
+
+def test_a_read_that_a_gateway_would_refuse_is_refused_here_and_may_be_tried_again() -> None:
+    async def work() -> None:
+        async with wired() as (wire, core):
+            readers = [Reader(wire, number) for number in range(FULL + 1)]
+            reads = [asyncio.create_task(reader.read(1)) for reader in readers]
+            await turn()
+            assert len(core.asked) == FULL
+            with pytest.raises(NetError, match="too many requests"):
+                await reads[-1]
+            core.reply(1, m.Rread(b"x"))
+            assert await reads[0] == b"x"
+            again = asyncio.create_task(readers[-1].read(1))
+            await turn()
+            core.reply(FULL + 1, m.Rread(b"y"))
+            assert await again == b"y"
+
+    asyncio.run(work())
+
+
+def test_many_small_writes_are_few_requests_and_lose_no_order() -> None:
+    async def work() -> None:
+        async with wired() as (wire, core):
+            writer = Writer(wire, 4, 5, Reader(wire, 5), ("10.0.0.1", 80))
+            data = bytes(range(250)) * 20
+            for at in range(len(data)):
+                writer.write(data[at : at + 1])
+            assert len(written(core)) == TWRITES
+            for number, piece in written(core):
+                core.reply(number, m.Rwrite(len(piece)))
+                await turn()
+            assert b"".join(piece for _, piece in written(core)) == data
+
+    asyncio.run(work())
+
+
+def test_writers_share_what_a_gateway_takes_of_a_session() -> None:
+    async def work() -> None:
+        async with wired() as (wire, core):
+            writers = [
+                Writer(wire, 4, fid, Reader(wire, fid), ("10.0.0.1", 80)) for fid in range(5, 4000)
+            ]
+            for writer in writers:
+                writer.write(bytes(64 << 10))
+            assert wire.unanswered < 64 << 20
+            assert len(core.asked) <= FULL + 1
+            last = len(writers) + 4
+            assert written(core, last) == []
+            answered = 0
+            while wire.unanswered:
+                for number, ask in core.asked[answered:]:
+                    if isinstance(ask, m.Twrite):
+                        core.reply(number, m.Rwrite(len(ask.data)))
+                answered = len(core.asked)
+                await turn()
+            assert len(written(core, last)) == 8
+            for writer in writers:
+                await writer.drain()
+
+    asyncio.run(work())
+
+
+def test_what_could_not_be_written_is_told_and_the_other_end_gets_no_orderly_end() -> None:
+    async def work() -> None:
+        async with wired() as (wire, core):
+            writer = Writer(wire, 4, 5, Reader(wire, 5), ("10.0.0.1", 80))
+            writer.write(b"first")
+            writer.write(b"second")
+            writer.write_eof()
+            core.reply(2, m.Rerror("write queue full"))
+            core.reply(3, m.Rwrite(6))
+            await turn()
+            with pytest.raises(NetError, match="write queue full"):
+                await writer.drain()
+            with pytest.raises(NetError, match="write queue full"):
+                writer.write(b"third")
+            writer.close()
+            with pytest.raises(NetError, match="write queue full"):
+                await writer.wait_closed()
+            assert [data for _, data in written(core, 4)] == [b"hangup"]
+            assert [ask for _, ask in core.asked[-2:]] == [m.Tclunk(5), m.Tclunk(4)]
+
+    asyncio.run(work())
+
+
+def test_a_reader_gives_its_lines() -> None:
+    async def work() -> None:
+        async with wired() as (wire, core):
+            reader = Reader(wire, 5)
+            core.reply(1, m.Rread(b"one\ntwo\nrest"))
+            core.reply(2, m.Rread(b""))
+            assert [line async for line in reader] == [b"one\n", b"two\n", b"rest"]
 
     asyncio.run(work())
 

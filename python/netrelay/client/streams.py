@@ -1,31 +1,36 @@
 """The data file of a conversation as a pair shaped like asyncio's StreamReader and StreamWriter.
 
-On a gateway of ours several Treads and Twrites are outstanding (docs/protocol.md, section 6), so a
-stream is as fast over a long line as over a short one; on any other server one of each.
+On a gateway of ours several Treads and Twrites are outstanding (`netrelay.window` says how many),
+so a stream is as fast over a long line as over a short one; on any other server one of each.
 Replies arrive by callback, in order; a coroutine that is cancelled while it waits for bytes
-takes none of them away.
+takes none of them away. No byte that was written is lost in silence: `drain`, the next `write` or
+`wait_closed` says so.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from netrelay import messages as m
 from netrelay.errors import NetError
-from netrelay.types import IOHDRSZ, WINDOW
+from netrelay.types import IOHDRSZ
+from netrelay.window import FULL, TWRITES, ReadWindow, write_room
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from netrelay.client.wire import Wire
     from netrelay.types import Completion
 
-# 16 x 64 KiB keeps 1 MiB under way: 100 ms of round trip at 80 Mbit/s.
-READ_COUNT = 64 << 10
-READS = 16
+# The window opens to 32 of these, 4 MiB: 100 ms of round trip at 320 Mbit/s.
+READ_COUNT = 128 << 10
+# Bytes that a reader asks for before anybody takes them, and a writer queues before `drain` waits.
+READ_LIMIT = 4 << 20
 LIMIT = 1 << 20
 LINE_LIMIT = 1 << 20
+HUNGUP = "i/o on hungup channel"
 PeerName = tuple[str, int]
 
 
@@ -36,7 +41,10 @@ class Reader:
         self._wire = wire
         self._fid = data
         self._buffer = bytearray()
-        self._asked: set[int] = set()
+        # Treads outstanding, and the bytes that each may bring.
+        self._asked: dict[int, int] = {}
+        self._window = ReadWindow(min(READ_COUNT, wire.msize - IOHDRSZ), windowed=wire.windowed)
+        self._waiting = 0
         self._news = asyncio.Event()
         self._offset = 0
         self._eof = False
@@ -44,7 +52,10 @@ class Reader:
         self._ask()
 
     async def read(self, n: int = -1) -> bytes:
-        """Up to `n` bytes, at least one before the end; all of them if `n` is negative."""
+        """Up to `n` bytes, at least one before the end; all of them if `n` is negative.
+
+        Errors: `NetError` behind the last byte, when the call did not end in order.
+        """
         if n < 0:
             while not self._ended():
                 await self._more(len(self._buffer) + 1)
@@ -83,6 +94,17 @@ class Reader:
             await self._more(len(self._buffer) + 1)
         return self._take(at + len(separator))
 
+    def __aiter__(self) -> Self:
+        """Lines, one after the other."""
+        return self
+
+    async def __anext__(self) -> bytes:
+        """The next line; ends when `readline` would give none."""
+        line = await self.readline()
+        if not line:
+            raise StopAsyncIteration
+        return line
+
     def at_eof(self) -> bool:
         """Whether the end has come and every byte has been read."""
         return self._eof and not self._buffer
@@ -98,9 +120,16 @@ class Reader:
         return self._eof or self._error is not None
 
     async def _more(self, wanted: int = 0) -> None:
-        self._ask(wanted)
-        self._news.clear()
-        await self._news.wait()
+        if self._wire.reading >= FULL and not self._asked:
+            # That many wait for bytes elsewhere: what is left is for those who send some.
+            raise NetError("too many requests")
+        self._waiting += 1
+        try:
+            self._ask(wanted)
+            self._news.clear()
+            await self._news.wait()
+        finally:
+            self._waiting -= 1
 
     def _take(self, count: int) -> bytes:
         taken = bytes(self._buffer[:count])
@@ -110,32 +139,45 @@ class Reader:
 
     def _ask(self, wanted: int = 0) -> None:
         """Keep the window full while there is room in the buffer."""
-        reads = READS if self._wire.windowed else 1
-        count = min(READ_COUNT, self._wire.msize - IOHDRSZ)
-        room = len(self._buffer) < max(LIMIT, wanted)
-        while room and len(self._asked) < reads and not self._eof and self._error is None:
+        reads = self._window.wanted
+        if self._wire.full and self._waiting and not self._asked:
+            self._wire.when_relieved(self._ask)
+            return
+        if self._wire.crowded:
+            reads = min(self._waiting, 1)
+        count = self._window.count()
+        most = max(READ_LIMIT, wanted)
+        under_way = len(self._buffer) + sum(self._asked.values())
+        while len(self._asked) < reads and under_way < most:
+            if self._eof or self._error is not None:
+                return
             try:
                 number = self._wire.submit(m.Tread(self._fid, self._offset, count), self._got)
             except NetError as error:
                 self._fail(error)
                 return
-            self._asked.add(number)
+            self._asked[number] = count
+            self._wire.reading += 1
+            under_way += count
 
     def _got(self, outcome: Completion) -> None:
-        self._asked.discard(outcome.id)
+        del self._asked[outcome.id]
+        self._wire.reading -= 1
         match outcome.message:
             case m.Rread(data=data) if len(data) > 0:
                 if self._eof:
                     return
+                self._window.replied(len(data))
                 self._buffer += data
                 self._offset += len(data)
-                self._ask()
+                if not self._wire.crowded:  # where it is, who needs more asks for it
+                    self._ask()
             case m.Rread():
                 self._eof = True
             case m.Rerror(ename=text, errno=number):
                 self._fail(NetError(text, number or None))
             case _:
-                self._fail(NetError(outcome.error or "i/o on hungup channel"))
+                self._fail(NetError(outcome.error or HUNGUP))
         self._news.set()
 
     def _fail(self, error: NetError) -> None:
@@ -153,8 +195,9 @@ class Writer:
         self._fid = data
         self._reader = reader
         self._peer = peer
-        self._queue: deque[bytes] = deque()
-        self._queued = 0
+        self._queue = bytearray()
+        # Twrites outstanding, and their bytes.
+        self._asked = 0
         self._sent = 0
         self._offset = 0
         self._moved = asyncio.Event()
@@ -164,16 +207,14 @@ class Writer:
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Queue bytes; `drain` waits for room. Errors: `NetError` after write_eof or a failure."""
+        if self._error is not None:
+            raise self._error
         if self._eof_asked or self._closed is not None:
-            raise NetError("i/o on hungup channel")
-        view = memoryview(data).cast("B")
-        step = self._wire.msize - IOHDRSZ
-        for start in range(0, len(view), step):
-            self._queue.append(bytes(view[start : start + step]))
-        self._queued += len(view)
+            raise NetError(HUNGUP)
+        self._queue += data
         self._send()
 
-    def writelines(self, data: list[bytes]) -> None:
+    def writelines(self, data: Iterable[bytes | bytearray | memoryview]) -> None:
         """Queue several."""
         self.write(b"".join(data))
 
@@ -192,7 +233,7 @@ class Writer:
             self._send()
 
     def close(self) -> None:
-        """Write what is queued, then hang up."""
+        """Write what is queued, then hang up; if some of it can't be written, with a reset."""
         if self._closed is None:
             self._closed = asyncio.ensure_future(self._finish())
 
@@ -201,9 +242,14 @@ class Writer:
         return self._closed is not None
 
     async def wait_closed(self) -> None:
-        """Wait until what was queued is written and the fids are given back."""
+        """Wait until what was queued is written and the fids are given back.
+
+        Errors: `NetError` when some of it could not be written.
+        """
         if self._closed is not None:
             await asyncio.shield(self._closed)
+            if self._error is not None:
+                raise self._error
 
     def get_extra_info(self, name: str, default: object = None) -> object:
         """`peername`: the address and port of the other end, as the gateway sees it."""
@@ -213,56 +259,66 @@ class Writer:
         with contextlib.suppress(NetError):
             await self._until(1)
         self._reader.stop()
+        if self._error is not None:
+            # A FIN would tell the other end that it has everything.
+            with contextlib.suppress(NetError):
+                self._wire.submit(m.Twrite(self._ctl, 0, b"hangup"), lambda _: None)
         self._wire.clunk(self._fid)
         self._wire.clunk(self._ctl)
 
     async def _until(self, less: int) -> None:
-        while self._error is None and self._queued + self._sent >= less:
+        while self._error is None and len(self._queue) + self._sent >= less:
             self._moved.clear()
             await self._moved.wait()
         if self._error is not None:
             raise self._error
 
     def _send(self) -> None:
-        window = WINDOW if self._wire.windowed else 1
+        if self._error is not None:
+            return
         try:
-            while self._queue and self._sent + len(self._queue[0]) <= max(
-                window, len(self._queue[0])
-            ):
-                if not self._wire.windowed and self._sent:
-                    return
-                piece = self._queue.popleft()
-                self._queued -= len(piece)
+            while self._queue and (room := self._room()):
+                piece = bytes(self._queue[:room])
+                del self._queue[:room]
+                self._asked += 1
                 self._sent += len(piece)
-                self._wire.submit(
-                    m.Twrite(self._fid, self._offset, piece),
-                    lambda outcome, piece=piece: self._took(outcome, piece),  # type: ignore[misc]
-                )
+                self._wire.write(self._fid, self._offset, piece, self._took)
                 self._offset += len(piece)
+            if self._queue and not self._asked:
+                self._wire.when_relieved(self._send)
             if self._eof_asked and not self._queue and not self._sent:
                 half = m.Twrite(self._ctl, 0, b"shutdown write")
                 self._wire.submit(half, lambda _: None)
         except NetError as error:
             self._fail(error)
 
+    def _room(self) -> int:
+        if self._wire.full or self._asked >= (1 if self._wire.crowded else TWRITES):
+            return 0
+        return write_room(
+            self._sent,
+            self._wire.unanswered,
+            iounit=self._wire.msize - IOHDRSZ,
+            windowed=self._wire.windowed,
+        )
+
     def _took(self, outcome: Completion, piece: bytes) -> None:
+        self._asked -= 1
         self._sent -= len(piece)
         match outcome.message:
             case m.Rwrite(count=count) if count == len(piece):
                 self._send()
             case m.Rwrite(count=count) if not self._wire.windowed:
-                self._queue.appendleft(piece[count:])
-                self._queued += len(piece) - count
+                self._queue[:0] = piece[count:]
                 self._offset -= len(piece) - count
                 self._send()
             case m.Rerror(ename=text, errno=number):
                 self._fail(NetError(text, number or None))
             case _:
-                self._fail(NetError(outcome.error or "i/o on hungup channel"))
+                self._fail(NetError(outcome.error or HUNGUP))
         self._moved.set()
 
     def _fail(self, error: NetError) -> None:
         self._error = self._error or error
         self._queue.clear()
-        self._queued = 0
         self._moved.set()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from netrelay import messages as m
 from netrelay.errors import NetError, PeerError
+from netrelay.window import CROWDED, FULL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,10 @@ class Wire:
         self.closed: asyncio.Future[str | None] = self._loop.create_future()
         self.windowed = False
         self.msize = 0
+        # What streams have outstanding: Treads, and payload bytes in Twrites.
+        self.reading = 0
+        self.unanswered = 0
+        self._starved: dict[Callable[[], None], None] = {}
         self._descriptor = core.completion_fd()
         self._loop.add_reader(self._descriptor, self._take)
 
@@ -53,6 +58,32 @@ class Wire:
         number = self._core.rpc(message)
         self._waiting[number] = done
         return number
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so many requests are outstanding that each stream should keep one at most."""
+        return len(self._waiting) > CROWDED
+
+    @property
+    def full(self) -> bool:
+        """Whether so many are outstanding that what can wait must."""
+        return len(self._waiting) > FULL
+
+    def write(
+        self, fid: int, offset: int, data: bytes, done: Callable[[Completion, bytes], None]
+    ) -> None:
+        """Send a Twrite that counts among the session's `unanswered`; `done` as for `submit`."""
+
+        def answered(outcome: Completion) -> None:
+            self.unanswered -= len(data)
+            done(outcome, data)
+
+        self.submit(m.Twrite(fid, offset, data), answered)
+        self.unanswered += len(data)
+
+    def when_relieved(self, again: Callable[[], None]) -> None:
+        """Call `again`, once, when something has been answered."""
+        self._starved[again] = None
 
     def flush(self, number: int) -> None:
         """Take a request back; its completion then says `flushed` or comes all the same."""
@@ -142,6 +173,9 @@ class Wire:
                     done = self._waiting.pop(completion.id, None)
                     if done is not None:
                         done(completion)
+        starved, self._starved = self._starved, {}
+        for again in starved:
+            again()
 
     def _end(self, error: str | None) -> None:
         self._loop.remove_reader(self._descriptor)
