@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import getpass
 import socket
 from typing import TYPE_CHECKING
 
 from netrelay import core as cores
+from netrelay import hosts
 from netrelay import messages as m
 from netrelay.client import network
 from netrelay.client.files import File
@@ -171,7 +171,7 @@ async def connect(
         try:
             async with asyncio.timeout(CONNECT_S):
                 await asyncio.shield(wire.ready)
-                user = getpass.getuser() if uname is None else uname
+                user = hosts.own_user() if uname is None else uname
                 await wire.rpc(m.Tattach(ROOT, NOFID, user, aname), m.Rattach)
         except TimeoutError:
             raise NetError(f"{address} does not answer 9P: connection timed out") from None
@@ -199,33 +199,16 @@ async def _call(address: str) -> socket.socket:
                     raise
                 return call
             case TcpAddress(host, port):
-                return await _call_tcp(host, port)
+                call = await hosts.call(host, port)
+                call.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                return call
+    except NetError as refusal:
+        raise NetError(f"can't reach {address}: {refusal.text}", refusal.errno) from None
     except OSError as error:
         raise NetError(f"can't reach {address}: {_words(error)}", error.errno) from None
-
-
-async def _call_tcp(host: str, port: int) -> socket.socket:
-    loop = asyncio.get_running_loop()
-    refusal: OSError = OSError("no address")
-    for family, *_, where in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        call = socket.socket(family, socket.SOCK_STREAM)
-        call.setblocking(False)
-        try:
-            await loop.sock_connect(call, where)
-            call.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            call.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        except OSError as error:
-            call.close()
-            refusal = error
-        except BaseException:
-            call.close()
-            raise
-        else:
-            return call
-    raise refusal
 
 
 def _words(error: OSError) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "connection refused (is a gateway listening there?)"
-    return (error.strerror or str(error)).lower()
+    return hosts.words(error)

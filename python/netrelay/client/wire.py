@@ -15,6 +15,7 @@ from netrelay.errors import NetError, PeerError
 from netrelay.window import CROWDED, FULL
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
     from netrelay.core import ImporterCore
@@ -133,15 +134,16 @@ class Wire:
             raise NetError(outcome.error, outcome.errno or None)
         return outcome.number, outcome.ctl, outcome.data
 
-    async def pump(self, ctl: int, data: int, descriptor: int) -> Completion:
+    async def pump(self, ctl: int, data: int, call: socket.socket) -> Completion:
         """Hand a socket to the core and wait until both directions have ended.
 
-        Owns: the descriptor and both fids are the core's from here on.
-        Cancelled, it stops waiting; the pump goes on.
+        Owns: the socket, which is detached, and both fids are the core's from here on.
+        Cancelled, it stops waiting; the pump goes on. Errors: `NetError` when the session is over;
+        the socket is then the caller's still.
         """
         self._check()
         ended: asyncio.Future[Completion] = self._loop.create_future()
-        number = self._core.pump(ctl, data, descriptor)
+        number = self._core.pump(ctl, data, call.detach())
         self._waiting[number] = lambda outcome: _settle(ended, outcome)
         return await ended
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import getpass
 import logging
 import socket
 import time
@@ -24,6 +23,7 @@ from netrelay.gateway.grants import check_grants
 from netrelay.gateway.host.network import HostNetwork
 from netrelay.gateway.signals import stop_signals
 from netrelay.gateway.upcalls import Answerers, Upcalls
+from netrelay.hosts import own_user
 from netrelay.names.cs import Cs
 from netrelay.names.dialstring import Address, UnixAddress, parse_address
 from netrelay.names.dns import Dns
@@ -70,7 +70,7 @@ class Gateway:
         resolver: Resolver | None = None,
     ) -> None:
         self._wanted = [parse_address(text) for text in addresses]
-        self._owner = getpass.getuser()
+        self._owner = own_user()
         self._config = GatewayConfig(
             host_owner=self._owner,
             root=root,

@@ -7,7 +7,6 @@ behind is taken over, one that a living gateway serves is not. Accepting is the 
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import logging
 import os
@@ -15,11 +14,10 @@ import socket
 import stat
 from pathlib import Path
 
+from netrelay import hosts
 from netrelay.errors import NetError, UsageError
 from netrelay.names.dialstring import Address, TcpAddress, UnixAddress
 
-BACKLOG = 1024
-ANY = "*"
 # Keepalive probes are sent this often until the session's timeout is over.
 PROBES = 3
 
@@ -51,32 +49,11 @@ def bound_address(listener: socket.socket) -> Address:
 def _listen_tcp(
     host: str, port: int, insecure_no_auth: bool, session_timeout_s: int
 ) -> list[socket.socket]:
-    names = ["::", "0.0.0.0"] if host == ANY else [host]  # noqa: S104 (asked for by name: `*`)
-    sockets: list[socket.socket] = []
-    with contextlib.ExitStack() as undo:
-        for name in names:
-            for family, where in _numeric(name, port):
-                _guard(str(where[0]), port, insecure_no_auth)
-                chosen = sockets[0].getsockname()[1] if sockets else port
-                listener = undo.enter_context(socket.socket(family, socket.SOCK_STREAM))
-                _prepare(listener, session_timeout_s)
-                try:
-                    listener.bind((where[0], chosen, *where[2:]))
-                    listener.listen(BACKLOG)
-                except OSError as error:
-                    raise NetError(f"can't listen on tcp!{where[0]}!{chosen}: {error.strerror}",
-                                   error.errno) from None  # fmt: skip
-                sockets.append(listener)
-        undo.pop_all()
-    return sockets
+    def prepare(listener: socket.socket, address: str) -> None:
+        _guard(address, port, insecure_no_auth)
+        _prepare(listener, session_timeout_s)
 
-
-def _numeric(name: str, port: int) -> list[tuple[socket.AddressFamily, tuple[str | int, ...]]]:
-    try:
-        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (socket.gaierror, UnicodeError) as error:
-        raise NetError(f"can't translate address {name}: {error}") from None
-    return [(family, (str(where[0]), *where[1:])) for family, *_, where in dict.fromkeys(found)]
+    return hosts.listen(host, port, prepare)
 
 
 def _guard(address: str, port: int, insecure_no_auth: bool) -> None:
@@ -88,16 +65,13 @@ def _guard(address: str, port: int, insecure_no_auth: bool) -> None:
             "listen on tcp!127.0.0.1!PORT or unix!/path, or say --insecure-no-auth"
         )
     log.warning(
-        "open relay: whoever reaches tcp!%s!%d may use this machine's network "
+        "WARNING: open relay: whoever reaches tcp!%s!%d may use this machine's network "
         "(--insecure-no-auth)", address, port,
     )  # fmt: skip
 
 
 def _prepare(listener: socket.socket, session_timeout_s: int) -> None:
     """Set what accepted sockets inherit: a dead importer must not hold its ports forever."""
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if listener.family == socket.AF_INET6:
-        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     pause_s = max(1, session_timeout_s // PROBES)
@@ -115,10 +89,10 @@ def _listen_unix(path: str) -> socket.socket:
     mask = os.umask(0o177)  # the mode must be right from the first moment
     try:
         listener.bind(path)
-        listener.listen(BACKLOG)
+        listener.listen(hosts.BACKLOG)
     except OSError as error:
         listener.close()
-        raise NetError(f"can't listen on unix!{path}: {error.strerror}", error.errno) from None
+        raise NetError(f"can't listen on unix!{path}: {hosts.words(error)}", error.errno) from None
     finally:
         os.umask(mask)
     return listener

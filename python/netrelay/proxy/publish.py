@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from typing import TYPE_CHECKING
 
+from netrelay import hosts
 from netrelay.errors import NetError
 from netrelay.proxy import pumps
 
@@ -83,37 +83,18 @@ class Publish:
 
     async def _serve(self, call: Call) -> None:
         try:
+            await self._join(call)
+        except NetError as error:
+            log.info("call lost name=%s error=%s", self._name, error.text)
+
+    async def _join(self, call: Call) -> None:
+        try:
             async with asyncio.timeout(CONNECT_S):
-                server = await self._connect()
+                server = await hosts.call(self._host, self._port)
         except OSError as error:
             log.warning("no local server for a call name=%s error=%s", self._name, error)
             await call.reject()
             return
         with server:
-            try:
-                ctl, data = await call.fids()
-            except NetError as error:
-                log.info("call lost name=%s error=%s", self._name, error.text)
-                return
+            ctl, data = await call.fids()
             await pumps.pump(self._session, ctl, data, server)
-
-    async def _connect(self) -> socket.socket:
-        loop = asyncio.get_running_loop()
-        refusal: OSError = OSError("no address")
-        for family, *_, where in await loop.getaddrinfo(
-            self._host, self._port, type=socket.SOCK_STREAM
-        ):
-            server = socket.socket(family, socket.SOCK_STREAM)
-            server.setblocking(False)
-            try:
-                await loop.sock_connect(server, where)
-                server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            except OSError as error:
-                server.close()
-                refusal = error
-            except BaseException:
-                server.close()
-                raise
-            else:
-                return server
-        raise refusal

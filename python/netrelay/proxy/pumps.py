@@ -13,6 +13,7 @@ import logging
 import socket
 from typing import TYPE_CHECKING
 
+from netrelay import hosts
 from netrelay.client import network
 from netrelay.errors import NetError
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from netrelay.client.session import Session
     from netrelay.names.dialstring import Dial
 
-BACKLOG = 1024
 # Out of descriptors: wait for some to come back rather than spin on accept(2).
 PAUSE_S = 0.1
 _PASSING = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ECONNABORTED}
@@ -34,6 +34,7 @@ log = logging.getLogger("netrelay.proxy")
 class Listener:
     """A local TCP port; `serve` gets each accepted socket, non-blocking, in a task of its own.
 
+    `host` may be `*`, which is every address of this machine, and `port` 0: one is chosen.
     Owns: a socket that `serve` has not detached is closed when it returns.
     """
 
@@ -42,12 +43,14 @@ class Listener:
     ) -> None:
         self._serve = serve
         self._tasks: set[asyncio.Task[None]] = set()
-        self._socket = _bound(host, port)
-        self.host, self.port = self._socket.getsockname()[:2]
+        self._sockets = hosts.listen(host, port, lambda made, _: made.setblocking(False))
+        self.host, self.port = self._sockets[0].getsockname()[:2]
+        if host == hosts.ANY:
+            self.host = host
 
     async def __aenter__(self) -> Listener:
         """Begin to accept."""
-        self._accepting = asyncio.create_task(self._accept())
+        self._accepting = [asyncio.create_task(self._accept(made)) for made in self._sockets]
         return self
 
     async def __aexit__(
@@ -57,17 +60,18 @@ class Listener:
         traceback: TracebackType | None,
     ) -> None:
         """Stop accepting and give up calls that are still being set up."""
-        tasks = [self._accepting, *self._tasks]
+        tasks = [*self._accepting, *self._tasks]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._socket.close()
+        for made in self._sockets:
+            made.close()
 
-    async def _accept(self) -> None:
+    async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                call, _ = await loop.sock_accept(self._socket)
+                call, _ = await loop.sock_accept(listener)
             except OSError as error:
                 if error.errno not in _PASSING:
                     raise
@@ -101,7 +105,7 @@ async def dial(session: Session, wanted: Dial) -> tuple[int, int]:
 
 async def pump(session: Session, ctl: int, data: int, call: socket.socket) -> None:
     """Give the socket to the core and wait until the call has ended both ways."""
-    ended = await session.wire.pump(ctl, data, call.detach())
+    ended = await session.wire.pump(ctl, data, call)
     log.debug("call over up=%d down=%d error=%s", ended.bytes_up, ended.bytes_down, ended.error)
 
 
@@ -110,21 +114,3 @@ def reset(call: socket.socket) -> None:
     with contextlib.suppress(OSError):
         call.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     call.close()
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        family, *_, where = found[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(where)
-            listener.listen(BACKLOG)
-            listener.setblocking(False)
-        except BaseException:
-            listener.close()
-            raise
-    except OSError as error:
-        raise NetError(f"can't listen on {host}:{port}: {error.strerror}", error.errno) from None
-    return listener
