@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from netrelay import messages as m
+from netrelay.client import wire as wires
 from netrelay.client.files import File
 from netrelay.client.streams import Reader, Writer
 from netrelay.client.wire import Wire
@@ -54,6 +55,24 @@ def test_a_cancelled_request_is_let_go_only_behind_its_rflush() -> None:
             core.finish(Completion(1, "flushed"))
             with pytest.raises(asyncio.CancelledError):
                 await task
+
+    asyncio.run(work())
+
+
+def test_a_server_that_answers_no_flush_holds_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A timeout of the caller's, or a Ctrl-C, waited for ever for such a server's Rflush."""
+    monkeypatch.setattr(wires, "FLUSH_S", 0.01)
+
+    async def work() -> None:
+        async with wired() as (wire, core):
+            file = File(wire, 1, FILE)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.01):
+                    await file.read(10)
+            assert core.flushed == [1]
+            core.reply(1, m.Rread(b"late"))
+            await turn()
+            assert await file.read(10) == b"late"
 
     asyncio.run(work())
 

@@ -1,13 +1,16 @@
 """One session of a core's importer, as futures of the running loop.
 
 The core owns the socket, the tags and the flushes; here each completion finds who waits for
-it. A caller that is cancelled has its request flushed, and is let go only when the flush is over:
-a reply that came all the same is given to `late`, so nothing that the server did is lost.
+it. A caller that is cancelled has its request flushed, and is let go when the flush is over: a
+reply that came all the same is given to `late`, so nothing that the server did is lost. A server
+that does not answer a flush holds its caller no longer than `FLUSH_S`; what comes then is `late`
+too.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, TypeVar
 
 from netrelay import messages as m
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from netrelay.types import Completion
 
 HUNGUP = "i/o on hungup channel"
+# A round trip takes less on any line that a person would use.
+FLUSH_S = 5.0
 
 _R = TypeVar("_R")
 
@@ -101,14 +106,12 @@ class Wire:
         """
         answered: asyncio.Future[Completion] = self._loop.create_future()
         number = self.submit(message, answered.set_result)
-        try:
-            return _reply(await asyncio.shield(answered), want)
-        except asyncio.CancelledError:
-            self.flush(number)
-            outcome = await _insist(answered)
+
+        def keep(outcome: Completion) -> None:
             if late is not None and isinstance(outcome.message, want):
                 late(outcome.message)
-            raise
+
+        return _reply(await self._outcome(number, answered, keep), want)
 
     async def dial(
         self, netdir: tuple[str, ...], clone: tuple[str, ...], remote: str
@@ -121,15 +124,13 @@ class Wire:
         self._check()
         number = self._core.dial(netdir, clone, remote)
         self._waiting[number] = answered.set_result
-        try:
-            outcome = await asyncio.shield(answered)
-        except asyncio.CancelledError:
-            self.flush(number)
-            outcome = await _insist(answered)
+
+        def hang_up(outcome: Completion) -> None:
             if outcome.error is None and outcome.kind == "dial":
                 self.clunk(outcome.data)
                 self.clunk(outcome.ctl)
-            raise
+
+        outcome = await self._outcome(number, answered, hang_up)
         if outcome.error is not None:
             raise NetError(outcome.error, outcome.errno or None)
         return outcome.number, outcome.ctl, outcome.data
@@ -157,6 +158,24 @@ class Wire:
         self._core.close()
         await asyncio.shield(self.closed)
 
+    async def _outcome(
+        self,
+        number: int,
+        answered: asyncio.Future[Completion],
+        late: Callable[[Completion], None],
+    ) -> Completion:
+        """Wait for a completion; cancelled, take the request back first."""
+        try:
+            return await asyncio.shield(answered)
+        except asyncio.CancelledError:
+            self.flush(number)
+            answered.add_done_callback(lambda done: late(done.result()))
+            patience = self._loop.create_task(asyncio.wait((answered,), timeout=FLUSH_S))
+            while not patience.done():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.shield(patience)
+            raise
+
     def _check(self) -> None:
         if self.closed.done():
             raise NetError(self.closed.result() or HUNGUP)
@@ -183,6 +202,7 @@ class Wire:
         self._loop.remove_reader(self._descriptor)
         if not self.ready.done():
             self.ready.set_exception(NetError(error or HUNGUP))
+            self.ready.exception()  # whoever waits is told; nobody else needs to be
         if not self.closed.done():
             self.closed.set_result(error)
 
@@ -201,13 +221,3 @@ def _reply(outcome: Completion, want: type[_R]) -> _R:
 def _settle(future: asyncio.Future[Completion], outcome: Completion) -> None:
     if not future.done():  # who waited may have been cancelled meanwhile
         future.set_result(outcome)
-
-
-async def _insist(answered: asyncio.Future[Completion]) -> Completion:
-    """Wait whatever comes: the server owes an answer or an Rflush; a closed session gives one."""
-    while not answered.done():
-        try:
-            await asyncio.shield(answered)
-        except asyncio.CancelledError:
-            continue
-    return answered.result()
