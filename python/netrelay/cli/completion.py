@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from netrelay.cli import standard
+
 
 @click.command(epilog='Example: eval "$(netrelay completion bash)"')
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
@@ -15,4 +17,4 @@ def completion(ctx: click.Context, shell: str) -> None:
     if kind is None:
         raise click.UsageError(f"no completion for {shell}")
     root = ctx.find_root()
-    click.echo(kind(root.command, {}, "netrelay", "_NETRELAY_COMPLETE").source())
+    standard.put_line(kind(root.command, {}, "netrelay", "_NETRELAY_COMPLETE").source())

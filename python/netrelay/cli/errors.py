@@ -1,13 +1,15 @@
 """How the command line ends: 0 done, 1 refused or failed, 2 misused; one line says what to do.
 
 Commands raise; this is where errors become a line on standard error and a status. What
-the gateway said is printed as it said it, with advice where the words call for some.
+the gateway said is printed as it said it, behind what it is about, with advice where the words call
+for some.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 import uvloop
@@ -23,15 +25,15 @@ MISUSED = 2
 _R = TypeVar("_R")
 # Words of a refusal -> what its reader can do.
 _ADVICE: Final = (
-    (
-        "permission denied",
-        "the gateway's guards forbid it: export with --allow-dial, or as its owner",
-    ),
     ("address in use", "somebody has that port of the gateway: choose another"),
+    ("address already in use", "another program of this machine has it: choose another port"),
     ("can't translate service", "write the port as a number"),
     ("can't translate address", "check the name, or write the address as numbers"),
     ("file does not exist", "`netrelay ls` shows what there is"),
 )
+# `permission denied`, where it is about a file, and where it is about a call.
+NOT_YOURS: Final = "`netrelay stat` shows who may"
+FORBIDDEN: Final = "the gateway forbids it: its operator can allow it, see `netrelay export --help`"
 
 
 class Failure(click.ClickException):
@@ -39,10 +41,9 @@ class Failure(click.ClickException):
 
     exit_code = REFUSED
 
-    def show(self, file: object = None) -> None:
+    def show(self, file: IO[Any] | None = None) -> None:
         """Print the line."""
-        del file
-        click.echo(f"netrelay: {self.message}", err=True)
+        click.echo(f"netrelay: {self.message}", file=file, err=True)
 
 
 class Misuse(Failure):
@@ -61,6 +62,16 @@ def run(work: Callable[[], Coroutine[object, object, _R]]) -> _R:
         raise Failure(_advised(_first(group))) from None
     except* KeyboardInterrupt:
         raise Failure("interrupted") from None
+
+
+@contextlib.contextmanager
+def about(what: str, *, denied: str = FORBIDDEN) -> Iterator[None]:
+    """Say what a refusal is about; `denied` is the advice for `permission denied`."""
+    try:
+        yield
+    except NetError as error:
+        advice = f" ({denied})" if error.text == "permission denied" else ""
+        raise NetError(f"{what}: {error.text}{advice}", error.errno) from None
 
 
 def _advised(text: str) -> str:

@@ -11,13 +11,20 @@ from netrelay.gateway.gateway import GRACE_S, SESSION_TIMEOUT_S
 from netrelay.gateway.grants import GRANTS
 
 
-@click.command(epilog="Example: netrelay export --listen tcp!127.0.0.1!5640")
+@click.command(
+    short_help="Serve this machine's network.",
+    epilog="Example: netrelay export --listen 'tcp!127.0.0.1!5640'",
+)
 @click.option("--listen", "addresses", multiple=True, required=True, metavar="ADDR",
               help="Where to listen: tcp!127.0.0.1!5640 or unix!/path (repeatable).")  # fmt: skip
-@click.option("--root", default="/", help="The subtree that every attach gets.")
+@click.option("--root", metavar="PATH", default="/", help="The subtree that every attach gets.")
 @core_option
 @click.option(
-    "--workers", default=0, type=click.IntRange(0, 256), help="Threads (0: one a processor)."
+    "--workers",
+    metavar="N",
+    default=0,
+    type=click.IntRange(0, 256),
+    help="Threads (0: one a processor).",
 )
 @click.option("--allow-dial", "allow_dial", multiple=True, metavar="CIDR",
               help="Allow calls to a network that the guards refuse (repeatable).")  # fmt: skip
@@ -29,10 +36,12 @@ from netrelay.gateway.grants import GRANTS
               help="Allow what is refused without a grant (repeatable):\n\n\b\n"
               + "\n".join(f"{name:<8}  {opens}" for name, opens in GRANTS.items()))  # fmt: skip
 @click.option("--insecure-no-auth", is_flag=True, help="Listen off loopback, open to all.")
-@click.option("--grace", default=GRACE_S, type=click.FloatRange(0), show_default=True,
-              help="Seconds that conversations may go on after SIGTERM.")  # fmt: skip
-@click.option("--session-timeout", default=SESSION_TIMEOUT_S, type=click.IntRange(1, 86400),
-              show_default=True, help="Seconds until a silent importer is gone.")  # fmt: skip
+@click.option("--grace", metavar="SECONDS", default=GRACE_S, type=click.FloatRange(0),
+              show_default=True,
+              help="How long conversations may go on after SIGTERM.")  # fmt: skip
+@click.option("--session-timeout", metavar="SECONDS", default=SESSION_TIMEOUT_S,
+              type=click.IntRange(1, 86400), show_default=True,
+              help="How long an importer may be silent.")  # fmt: skip
 def export(  # noqa: PLR0917 (click passes options by name)
     addresses: tuple[str, ...],
     root: str,

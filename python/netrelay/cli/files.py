@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import TYPE_CHECKING
 
 import click
 
 from netrelay import client
-from netrelay.cli.errors import run
+from netrelay.cli import standard
+from netrelay.cli.errors import NOT_YOURS, about, run
 from netrelay.cli.options import gateway_options, json_option, print_json
-from netrelay.types import DMDIR, Stat
+from netrelay.errors import NetError
+from netrelay.types import DMDIR, QTDIR, Stat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# A read of a stream gives what has come; this is only the most that one may bring.
-PIECE = 64 << 10
 
-
-@click.command(epilog="Example: netrelay ls -l tcp!127.0.0.1!5640 /net/tcp")
+@click.command(
+    short_help="List a directory.", epilog="Example: netrelay ls -l 'tcp!127.0.0.1!5640' /net/tcp"
+)
 @click.argument("address", metavar="ADDR")
 @click.argument("path", default="/")
 @click.option("-l", "--long", "long", is_flag=True, help="Mode, owner, length and time too.")
@@ -33,7 +33,8 @@ def ls(  # noqa: PLR0917 (click passes options by name)
 
     async def work() -> list[Stat]:
         async with client.connect(address, uname=user, aname=aname) as session:
-            return await session.ls(path)
+            with about(path, denied=NOT_YOURS):
+                return await session.ls(path)
 
     entries = run(work)
     if as_json:
@@ -42,10 +43,13 @@ def ls(  # noqa: PLR0917 (click passes options by name)
         _print_long(entries)
     else:
         for entry in entries:
-            click.echo(entry.name)
+            standard.put_line(entry.name)
 
 
-@click.command(epilog="Example: netrelay cat tcp!127.0.0.1!5640 /net/tcp/0/status")
+@click.command(
+    short_help="Print a file.",
+    epilog="Example: netrelay cat 'tcp!127.0.0.1!5640' /net/tcp/0/status",
+)
 @click.argument("address", metavar="ADDR")
 @click.argument("path")
 @gateway_options
@@ -53,33 +57,41 @@ def cat(address: str, path: str, user: str | None, aname: str) -> None:
     """Print a file of the gateway at ADDR; what waits for more is printed as it comes."""
 
     async def work() -> None:
-        async with (
-            client.connect(address, uname=user, aname=aname) as session,
-            await session.open(path) as file,
-        ):
-            while piece := await file.read(PIECE):
-                sys.stdout.buffer.write(piece)
-                sys.stdout.buffer.flush()
+        async with client.connect(address, uname=user, aname=aname) as session:
+            with about(path, denied=NOT_YOURS):
+                async with await session.open(path) as file:
+                    if file.qid.type & QTDIR:
+                        raise NetError("is a directory: `netrelay ls` lists it")
+                    # What has come of a stream is a piece; this is the most that it may be.
+                    while piece := await file.read(standard.PIECE):
+                        standard.put(piece)
 
     run(work)
 
 
-@click.command(epilog="Example: printf 'set tcp' | netrelay write tcp!127.0.0.1!5640 /net/log")
+@click.command(
+    short_help="Write standard input to a file.",
+    epilog="Example: printf 'set tcp' | netrelay write 'tcp!127.0.0.1!5640' /net/log",
+)
 @click.argument("address", metavar="ADDR")
 @click.argument("path")
 @gateway_options
 def write(address: str, path: str, user: str | None, aname: str) -> None:
     """Write standard input to a file of the gateway at ADDR, in one piece if it fits."""
-    data = sys.stdin.buffer.read()
+    data = standard.take_all()
 
     async def work() -> None:
         async with client.connect(address, uname=user, aname=aname) as session:
-            await session.write(path, data)
+            with about(path, denied=NOT_YOURS):
+                await session.write(path, data)
 
     run(work)
 
 
-@click.command(epilog="Example: netrelay stat tcp!127.0.0.1!5640 /net/tcp/clone")
+@click.command(
+    short_help="Print the stat record of a file.",
+    epilog="Example: netrelay stat 'tcp!127.0.0.1!5640' /net/tcp/clone",
+)
 @click.argument("address", metavar="ADDR")
 @click.argument("path")
 @json_option
@@ -89,14 +101,15 @@ def stat(address: str, path: str, as_json: bool, user: str | None, aname: str) -
 
     async def work() -> Stat:
         async with client.connect(address, uname=user, aname=aname) as session:
-            return await session.stat(path)
+            with about(path, denied=NOT_YOURS):
+                return await session.stat(path)
 
     record = _record(run(work))
     if as_json:
         print_json(record)
     else:
         for name, value in record.items():
-            click.echo(f"{name} {value}")
+            standard.put_line(f"{name} {value}")
 
 
 def mode_text(mode: int) -> str:
@@ -124,7 +137,7 @@ def _print_long(entries: Sequence[Stat]) -> None:
     group = max((len(entry.gid) for entry in entries), default=0)
     for entry in entries:
         when = time.strftime("%b %d %H:%M", time.localtime(entry.mtime))
-        click.echo(
+        standard.put_line(
             f"{mode_text(entry.mode)} {entry.uid:{owner}} {entry.gid:{group}} "
             f"{entry.length:8d} {when} {entry.name}"
         )

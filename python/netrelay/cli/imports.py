@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
 from netrelay import client
-from netrelay.cli.errors import run
+from netrelay.cli.errors import about, run
 from netrelay.cli.options import core_option, gateway_options
 from netrelay.errors import NetError, UsageError
 from netrelay.gateway.signals import stop_signals
-from netrelay.names.dialstring import numeric_port, split_host_port
+from netrelay.hosts import ANY
+from netrelay.names.dialstring import checked_host, numeric_port, split_host_port
 from netrelay.proxy import Forward, Publish, Socks
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
 
 LOOPBACK = "127.0.0.1"
 
@@ -27,6 +32,7 @@ class Route:
     port: int
     host: str
     target: int
+    text: str = ""
 
 
 def parse_route(text: str, *, bind: str) -> Route:
@@ -39,9 +45,11 @@ def parse_route(text: str, *, bind: str) -> Route:
             pass
         case _:
             raise UsageError(f"bad route {text!r}: write [BIND:]PORT:HOST:PORT")
-    if not host:
-        raise UsageError(f"no host in {text!r}: write [BIND:]PORT:HOST:PORT")
-    return Route(where or "*", numeric_port(port, text), host, numeric_port(target, text))
+    come, go = numeric_port(port, text), numeric_port(target, text)
+    if go == 0:
+        raise UsageError(f"no port to go to in {text!r}: write [BIND:]PORT:HOST:PORT")
+    where = checked_host(where or ANY, text)
+    return Route(where, come, checked_host(host, text), go, text)
 
 
 def _fields(text: str) -> list[str]:
@@ -63,7 +71,9 @@ def _fields(text: str) -> list[str]:
 
 
 @click.command(
-    "import", epilog="Example: netrelay import tcp!127.0.0.1!5640 --socks 127.0.0.1:1080"
+    "import",
+    short_help="Use a gateway's network: SOCKS, forwarded and published ports.",
+    epilog="Example: netrelay import 'tcp!127.0.0.1!5640' --socks 127.0.0.1:1080",
 )
 @click.argument("address", metavar="ADDR")
 @click.option(
@@ -89,16 +99,20 @@ def import_(  # noqa: PLR0917 (click passes options by name)
     async def work() -> None:
         proxies = [split_host_port(text, default_host=LOOPBACK) for text in socks]
         forwards = [parse_route(text, bind=LOOPBACK) for text in forward]
-        published = [parse_route(text, bind="*") for text in publish]
+        published = [parse_route(text, bind=ANY) for text in publish]
         if not (proxies or forwards or published):
             raise UsageError("nothing to do: give --socks, --forward or --publish")
-        with stop_signals() as stop:
+
+        async def use() -> None:
             async with (
                 client.connect(address, uname=user, aname=aname, core=core) as session,
                 contextlib.AsyncExitStack() as stack,
             ):
                 await _start(stack, session, proxies, forwards, published)
-                await _until_over(session, stop.asked)
+                ended = await session.wait_closed()
+                raise NetError(f"the gateway is gone: {ended or 'end of session'}")
+
+        await _until_signalled(use())
 
     run(work)
 
@@ -113,26 +127,36 @@ async def _start(
     # The gateway's ports first: they are what can be refused.
     for route in published:
         where = Publish(session, route.bind, str(route.port), route.host, route.target)
-        made = await stack.enter_async_context(where)
-        there = f"tcp!{made.local[0]}!{made.local[1]}"
-        _say(f"published {there} of the gateway; its calls go to {route.host}:{route.target}")
+        with about(f"--publish {route.text}"):
+            made = await stack.enter_async_context(where)
+        host = ANY if made.local[0] == "::" else made.local[0]
+        there = f"tcp!{host}!{made.local[1]}"
+        _say(
+            f"published {there} of the gateway; its calls go to {_shown(route.host, route.target)}"
+        )
     for host, port in proxies:
         server = await stack.enter_async_context(Socks(session, host, port))
-        _say(f"SOCKS5 on {server.address[0]}:{server.address[1]}")
+        _say(f"SOCKS5 on {_shown(*server.address)}")
     for route in forwards:
         way = Forward(session, route.bind, route.port, route.host, str(route.target))
         await stack.enter_async_context(way)
-        _say(f"forwarding {way.address[0]}:{way.address[1]} to {route.host}:{route.target}")
+        _say(f"forwarding {_shown(*way.address)} to {_shown(route.host, route.target)}")
 
 
-async def _until_over(session: client.Session, asked: asyncio.Event) -> None:
-    ended = asyncio.ensure_future(session.wait_closed())
-    stopped = asyncio.ensure_future(asked.wait())
-    await asyncio.wait((ended, stopped), return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    if ended.done():
-        raise NetError(f"the gateway is gone: {ended.result() or 'end of session'}")
-    ended.cancel()
+async def _until_signalled(use: Coroutine[object, object, None]) -> None:
+    """Until it ends by itself, which is an error, or a signal ends it, even while it begins."""
+    with stop_signals() as stop:
+        using = asyncio.ensure_future(use)
+        asked = asyncio.ensure_future(stop.asked.wait())
+        await asyncio.wait((using, asked), return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        using.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await using
+
+
+def _shown(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _say(text: str) -> None:

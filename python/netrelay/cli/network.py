@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -11,46 +10,63 @@ from typing import TYPE_CHECKING
 import click
 
 from netrelay import client
-from netrelay.cli.errors import run
+from netrelay.cli import standard
+from netrelay.cli.errors import Failure, about, run
 from netrelay.cli.options import gateway_options, json_option, print_json
+from netrelay.names.dialstring import parse_dial
 
 if TYPE_CHECKING:
     from netrelay.client.streams import Reader, Writer
 
-PIECE = 64 << 10
 
-
-@click.command(epilog="Example: echo hello | netrelay dial tcp!127.0.0.1!5640 tcp!example.com!echo")
+@click.command(
+    short_help="Call from the gateway.",
+    epilog="Example: echo hello | netrelay dial 'tcp!127.0.0.1!5640' 'tcp!example.com!echo'",
+)
 @click.argument("address", metavar="ADDR")
 @click.argument("dialstring", metavar="[NETDIR/]NET!HOST!SERVICE")
 @gateway_options
 def dial(address: str, dialstring: str, user: str | None, aname: str) -> None:
-    """Call from the gateway at ADDR; standard input and output become the call."""
+    """Call from the gateway at ADDR; standard input and output become the call.
+
+    Each direction ends by itself, but at a terminal, where the other end's end is the end.
+    """
 
     async def work() -> None:
+        parse_dial(dialstring)
         async with client.connect(address, uname=user, aname=aname) as session:
-            reader, writer = await session.dial(dialstring)
-            sending = asyncio.create_task(_send(writer))
-            try:
-                await _receive(reader)
-            finally:
-                sending.cancel()
-                await asyncio.gather(sending, return_exceptions=True)
-                writer.close()
-                await writer.wait_closed()
+            with about(dialstring):
+                reader, writer = await session.dial(dialstring)
+                await _talk(reader, writer)
 
     run(work)
+
+
+async def _talk(reader: Reader, writer: Writer) -> None:
+    sending = asyncio.create_task(_send(writer))
+    try:
+        await _receive(reader)
+        if not sys.stdin.isatty():
+            await sending
+    finally:
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+        writer.close()
+        await writer.wait_closed()
 
 
 async def _send(writer: Writer) -> None:
     # A thread of its own: standard input may be a file, which no event loop can watch.
     loop = asyncio.get_running_loop()
-    pieces: asyncio.Queue[bytes] = asyncio.Queue(4)
+    pieces: asyncio.Queue[bytes | Failure] = asyncio.Queue(4)
 
     def pull() -> None:
-        piece = b"-"
-        while piece:
-            piece = os.read(sys.stdin.fileno(), PIECE)
+        piece: bytes | Failure = b"-"
+        while piece and not isinstance(piece, Failure):
+            try:
+                piece = standard.take()
+            except Failure as failure:
+                piece = failure
             try:
                 asyncio.run_coroutine_threadsafe(pieces.put(piece), loop).result()
             except (RuntimeError, asyncio.CancelledError):
@@ -58,18 +74,23 @@ async def _send(writer: Writer) -> None:
 
     threading.Thread(target=pull, daemon=True).start()
     while piece := await pieces.get():
+        if isinstance(piece, Failure):
+            raise piece
         writer.write(piece)
         await writer.drain()
     writer.write_eof()
 
 
 async def _receive(reader: Reader) -> None:
-    while piece := await reader.read(PIECE):
-        sys.stdout.buffer.write(piece)
-        sys.stdout.buffer.flush()
+    while piece := await reader.read(standard.PIECE):
+        standard.put(piece)
+    standard.end()
 
 
-@click.command(epilog="Example: netrelay cs tcp!127.0.0.1!5640 tcp!example.com!http")
+@click.command(
+    short_help="Ask the connection server.",
+    epilog="Example: netrelay cs 'tcp!127.0.0.1!5640' 'tcp!example.com!http'",
+)
 @click.argument("address", metavar="ADDR")
 @click.argument("query")
 @json_option
@@ -79,12 +100,16 @@ def cs(address: str, query: str, as_json: bool, user: str | None, aname: str) ->
 
     async def work() -> list[str]:
         async with client.connect(address, uname=user, aname=aname) as session:
-            return await session.cs(query)
+            with about(query):
+                return await session.cs(query)
 
     _print(run(work), as_json=as_json)
 
 
-@click.command(epilog="Example: netrelay dns tcp!127.0.0.1!5640 'example.com mx'")
+@click.command(
+    short_help="Ask the resolver.",
+    epilog="Example: netrelay dns 'tcp!127.0.0.1!5640' 'example.com mx'",
+)
 @click.argument("address", metavar="ADDR")
 @click.argument("query", nargs=-1, required=True)
 @json_option
@@ -96,7 +121,8 @@ def dns(address: str, query: tuple[str, ...], as_json: bool, user: str | None, a
 
     async def work() -> list[str]:
         async with client.connect(address, uname=user, aname=aname) as session:
-            return await session.dns(text)
+            with about(text):
+                return await session.dns(text)
 
     _print(run(work), as_json=as_json)
 
@@ -106,4 +132,4 @@ def _print(lines: list[str], *, as_json: bool) -> None:
         print_json(lines)
     else:
         for line in lines:
-            click.echo(line)
+            standard.put_line(line)

@@ -8,6 +8,8 @@ from typing import TypeVar
 
 import click
 
+from netrelay.cli import standard
+
 _F = TypeVar("_F", bound=Callable[..., object])
 
 core_option = click.option(
@@ -20,12 +22,14 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 def gateway_options(command: _F) -> _F:
     """The options of every command that has a gateway as its ADDR."""
-    command = click.option("--user", help="Attach as this user (default: who you are).")(command)
-    return click.option("--aname", default="", help="The tree to attach to (default: the root).")(
-        command
-    )
+    command = click.option(
+        "--user", metavar="NAME", help="Attach as this user (default: who you are)."
+    )(command)
+    return click.option(
+        "--aname", metavar="PATH", default="", help="The tree to attach to (default: the root)."
+    )(command)
 
 
 def print_json(value: object) -> None:
     """One JSON value and a newline on standard output."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    standard.put_line(json.dumps(value, ensure_ascii=False))

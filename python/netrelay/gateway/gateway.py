@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Self
 
 from netrelay import core as cores
 from netrelay.gateway import listeners
-from netrelay.gateway.grants import check_grants
+from netrelay.gateway.grants import check_grants, check_networks
 from netrelay.gateway.host.network import HostNetwork
 from netrelay.gateway.signals import stop_signals
 from netrelay.gateway.upcalls import Answerers, Upcalls
@@ -83,6 +83,7 @@ class Gateway:
         )
         check_stacks(self._config.stacks)
         check_grants(self._config.grant)
+        check_networks(self._config.allow_dial)
         self._core_name = core
         self._insecure = insecure_no_auth
         self._session_timeout_s = session_timeout_s

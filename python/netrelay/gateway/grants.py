@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import TYPE_CHECKING, Final
 
 from netrelay.errors import UsageError
@@ -27,3 +28,15 @@ def check_grants(names: Iterable[str]) -> None:
     for name in names:
         if name not in GRANTS:
             raise UsageError(f"no grant is called {name!r}: there are {', '.join(GRANTS)}")
+
+
+def check_networks(texts: Iterable[str]) -> None:
+    """Errors: `UsageError` for what is no address with an optional length of its prefix."""
+    for text in texts:
+        length = text.partition("/")[2]
+        try:
+            ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            length = "bad"
+        if length and not length.isdecimal():
+            raise UsageError(f"bad network {text!r}: write an address or 10.0.0.0/8")

@@ -142,6 +142,13 @@ def split_host_port(text: str, *, default_host: str | None = None) -> tuple[str,
     return unbracketed(host), numeric_port(port, text)
 
 
+def checked_host(host: str, text: str) -> str:
+    """A host that stays one when it becomes part of a dial string. Errors: `UsageError`."""
+    if not host or any(char in "!/\0" or char.isspace() for char in host):
+        raise UsageError(f"bad host {host!r} in {text!r}: write a name or an address")
+    return host
+
+
 def numeric_port(port: str, text: str) -> int:
     """A port of digits; 0 is legal and means that one is chosen."""
     if not (port.isascii() and port.isdecimal() and int(port) <= MAX_PORT):
