@@ -7,10 +7,13 @@ string names none.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
+from netrelay import messages as m
 from netrelay.client.files import File
 from netrelay.client.streams import PeerName, Reader, Writer
 from netrelay.errors import NetError
@@ -124,6 +127,8 @@ class Announced:
         self._session = session
         self._conversation = conversation
         self._ctl = ctl
+        # Calls that had come when whoever listened for them was cancelled.
+        self._taken: deque[File] = deque()
 
     async def __aenter__(self) -> Self:
         """Nothing to do: it is announced."""
@@ -136,7 +141,7 @@ class Announced:
         traceback: TracebackType | None,
     ) -> None:
         """End the announcement."""
-        self._ctl.close()
+        self.close()
 
     def __aiter__(self) -> Self:
         """Calls, one after the other."""
@@ -152,15 +157,37 @@ class Announced:
             raise
 
     async def listen(self) -> Call:
-        """Wait for a call. Cancelled, it takes none. Errors: `NetError`."""
-        ctl = await self._session.open_at((*self._conversation, "listen"), ORDWR)
+        """Wait for a call. Cancelled, it takes none: the next one gets it. Errors: `NetError`."""
+        ctl = self._taken.popleft() if self._taken else await self._open()
         try:
+            ctl.seek(0)
             number = (await ctl.read(_LINE)).decode()
             conversation = (*self._conversation[:-1], number)
             line = await self._session.read_at((*conversation, "remote"))
-            return Call(self._session, conversation, ctl, split_remote(line.decode()))
+        except asyncio.CancelledError:
+            self._taken.appendleft(ctl)
+            raise
         except BaseException:
             ctl.close()
+            raise
+        return Call(self._session, conversation, ctl, split_remote(line.decode()))
+
+    async def _open(self) -> File:
+        """Open `listen`, which becomes the ctl of a call; one that comes too late is kept."""
+        wire = self._session.wire
+        fid = await self._session.walk((*self._conversation, "listen"))
+        kept = False
+
+        def keep(opened: m.Ropen) -> None:
+            nonlocal kept
+            kept = True
+            self._taken.append(File(wire, fid, opened.qid))
+
+        try:
+            return File(wire, fid, (await wire.rpc(m.Topen(fid, ORDWR), m.Ropen, late=keep)).qid)
+        except BaseException:
+            if not kept:
+                wire.clunk(fid)
             raise
 
     async def local(self) -> PeerName:
@@ -170,6 +197,9 @@ class Announced:
 
     def close(self) -> None:
         """End the announcement; calls not taken are reset by the gateway."""
+        for taken in self._taken:
+            taken.close()
+        self._taken.clear()
         self._ctl.close()
 
 

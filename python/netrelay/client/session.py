@@ -58,7 +58,7 @@ class Session:
 
     async def stat(self, path: str) -> Stat:
         """The stat record (stat(5))."""
-        fid = await self._walk(split(path))
+        fid = await self.walk(split(path))
         try:
             return (await self.wire.rpc(m.Tstat(fid), m.Rstat)).stat
         finally:
@@ -103,7 +103,7 @@ class Session:
 
     async def open_at(self, path: tuple[str, ...], mode: int) -> File:
         """Walk and open. Cancelled, nothing stays open."""
-        fid = await self._walk(path)
+        fid = await self.walk(path)
         try:
             return File(self.wire, fid, (await self.wire.rpc(m.Topen(fid, mode), m.Ropen)).qid)
         except BaseException:
@@ -121,7 +121,7 @@ class Session:
             return split(named)
         if self._net is None:
             try:
-                self.wire.clunk(await self._walk(("net",)))
+                self.wire.clunk(await self.walk(("net",)))
             except NetError as error:
                 if "does not exist" not in error.text:
                     raise
@@ -130,7 +130,8 @@ class Session:
                 self._net = ("net",)
         return self._net
 
-    async def _walk(self, path: tuple[str, ...]) -> int:
+    async def walk(self, path: tuple[str, ...]) -> int:
+        """A new fid of what the names lead to. Cancelled, there is none. Errors: `NetError`."""
         fid = self.wire.new_fid()
         start, rest = ROOT, path
         made = False

@@ -217,7 +217,8 @@ class Importer:
         elif number in self._tags:
             self._calls.flush(self._tags[number])
         elif number in self._tasks:
-            self._tasks[number].cancel()
+            # Not before it runs: one cancelled before its first step would never report.
+            self._loop.call_soon(self._tasks[number].cancel)
 
     def _task(self, work: Callable[[int], Coroutine[None, None, None]], kind: str) -> int:
         async def run(number: int) -> None:
@@ -238,8 +239,7 @@ class Importer:
             self._tasks[number] = self._loop.create_task(run(number))
             if number in self._flushing:
                 self._flushing.discard(number)
-                # Not before it runs: what it owns must be given back.
-                self._loop.call_soon(self._tasks[number].cancel)
+                self._flush(number)
 
         return self._begin(start)
 
@@ -288,10 +288,15 @@ class Importer:
 
     async def _open(self, path: tuple[str, ...], mode: int, made: list[int]) -> int:
         fid = self.new_fid()
-        reply = await self._calls.ask(m.Twalk(0, fid, path))
-        if isinstance(reply, m.Rwalk) and len(reply.wqid) < len(path):
-            raise Refusal(*CATALOGUE["FILE_DOES_NOT_EXIST"])
+        # From the first: a walk that is cancelled may have been answered by then.
         made.append(fid)
+        try:
+            reply = await self._calls.ask(m.Twalk(0, fid, path))
+            if isinstance(reply, m.Rwalk) and len(reply.wqid) < len(path):
+                raise Refusal(*CATALOGUE["FILE_DOES_NOT_EXIST"])
+        except Refusal:
+            made.remove(fid)
+            raise
         linux = self._calls.session.dialect is Dialect.L
         await self._calls.ask(m.Tlopen(fid, mode) if linux else m.Topen(fid, mode))
         return fid
