@@ -194,7 +194,7 @@ class Writer:
         self._ctl = ctl
         self._fid = data
         self._reader = reader
-        self._peer = peer
+        self.peer = peer
         self._queue = bytearray()
         # Twrites outstanding, and their bytes.
         self._asked = 0
@@ -253,7 +253,7 @@ class Writer:
 
     def get_extra_info(self, name: str, default: object = None) -> object:
         """`peername`: the address and port of the other end, as the gateway sees it."""
-        return self._peer if name == "peername" else default
+        return self.peer if name == "peername" else default
 
     async def _finish(self) -> None:
         with contextlib.suppress(NetError):

@@ -1,7 +1,8 @@
 """The same session for scripts without a loop: `with netrelay.sync.connect(...) as gateway:`.
 
 A thread runs a loop of its own, and each call here waits for a coroutine there. Ctrl-C in a wait
-cancels the coroutine, which flushes its request before the wait is over.
+cancels the coroutine, which flushes its request before the wait is over. Files, calls and announced
+ports are context managers that close what they stand for.
 """
 
 from __future__ import annotations
@@ -9,13 +10,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from typing import TYPE_CHECKING, TypeVar
+from concurrent import futures
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from netrelay.client import session as sessions
+from netrelay.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
+    from types import TracebackType
 
+    from netrelay.client.files import File
     from netrelay.client.network import Announced, Call
     from netrelay.client.streams import PeerName, Reader, Writer
     from netrelay.types import Stat
@@ -34,12 +39,28 @@ class _Loop:
         self._thread.start()
 
     def run(self, work: Coroutine[object, object, _R]) -> _R:
-        """Run a coroutine to its end; interrupted, cancel it and wait until it has cleaned up."""
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        """Run a coroutine to its end; interrupted, cancel it and wait until it has cleaned up.
+
+        Errors: `UsageError` when the session's block is over.
+        """
+        outcome: futures.Future[_R] = futures.Future()
+        tasks: list[asyncio.Task[_R]] = []
+
+        def begin() -> None:
+            tasks.append(self._loop.create_task(work))
+            tasks[0].add_done_callback(lambda done: _pass_on(done, outcome))
+
         try:
-            return future.result()
+            self._loop.call_soon_threadsafe(begin)
+        except RuntimeError:
+            work.close()
+            raise UsageError("the session is closed: its `with` block is over") from None
+        try:
+            return outcome.result()
         except KeyboardInterrupt:
-            future.cancel()
+            # Behind `begin`, so that there is a task.
+            self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])
+            futures.wait((outcome,))
             raise
 
     def call(self, function: Callable[[], object]) -> None:
@@ -51,14 +72,74 @@ class _Loop:
         self.run(work())
 
     def close(self) -> None:
-        """Stop the loop and its thread."""
+        """Stop the loop, its thread and those that looked names up."""
+        self.run(self._loop.shutdown_default_executor())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
 
-class Connection:
-    """A call, read and written by blocking methods."""
+def _pass_on(done: asyncio.Task[_R], outcome: futures.Future[_R]) -> None:
+    if done.cancelled():
+        outcome.cancel()
+        outcome.set_running_or_notify_cancel()
+    elif (error := done.exception()) is not None:
+        outcome.set_exception(error)
+    else:
+        outcome.set_result(done.result())
+
+
+class _Closing:
+    """What `with` closes at the end of its block."""
+
+    def __enter__(self) -> Self:
+        """Nothing to do: it is open."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Give up what it stands for; once is enough."""
+        raise NotImplementedError
+
+
+class SyncFile(_Closing):
+    """An open file; see `netrelay.client.files.File`."""
+
+    def __init__(self, loop: _Loop, file: File) -> None:
+        self._loop = loop
+        self._file = file
+
+    def read(self, count: int = -1) -> bytes:
+        """Up to `count` bytes in one read; everything up to the end if it is negative."""
+        return self._loop.run(self._file.read(count))
+
+    def write(self, data: bytes) -> int:
+        """Write everything; the bytes taken."""
+        return self._loop.run(self._file.write(data))
+
+    def seek(self, offset: int) -> None:
+        """Go to a byte counted from the start."""
+        self._loop.call(lambda: self._file.seek(offset))
+
+    def stat(self) -> Stat:
+        """The stat record."""
+        return self._loop.run(self._file.stat())
+
+    def close(self) -> None:
+        """Clunk the fid."""
+        self._loop.call(self._file.close)
+
+
+class Connection(_Closing):
+    """A call, read and written by blocking methods; iterate over its lines."""
 
     def __init__(self, loop: _Loop, reader: Reader, writer: Writer) -> None:
         self._loop = loop
@@ -77,6 +158,14 @@ class Connection:
         """A line with its newline."""
         return self._loop.run(self._reader.readline())
 
+    def readuntil(self, separator: bytes = b"\n") -> bytes:
+        """Everything up to and with the separator. Errors: `asyncio.IncompleteReadError`."""
+        return self._loop.run(self._reader.readuntil(separator))
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Lines, one after the other."""
+        return iter(self.readline, b"")
+
     def write(self, data: bytes) -> None:
         """Write everything. Blocks when the other end does not read."""
 
@@ -90,8 +179,13 @@ class Connection:
         """End our direction; reading goes on."""
         self._loop.call(self._writer.write_eof)
 
+    @property
+    def remote(self) -> PeerName:
+        """The address and port of the other end, as the gateway sees it."""
+        return self._writer.peer
+
     def close(self) -> None:
-        """Hang up behind what was written."""
+        """Hang up behind what was written. Errors: `NetError` if some of it was not."""
         self._loop.call(self._writer.close)
         self._loop.run(self._writer.wait_closed())
 
@@ -117,7 +211,7 @@ class SyncCall:
         self._loop.run(self._call.reject())
 
 
-class SyncAnnounced:
+class SyncAnnounced(_Closing):
     """An announced port: iterate over its calls."""
 
     def __init__(self, loop: _Loop, announced: Announced) -> None:
@@ -125,9 +219,14 @@ class SyncAnnounced:
         self._announced = announced
 
     def __iter__(self) -> Iterator[SyncCall]:
-        """Wait for calls, one after the other."""
-        while True:
-            yield SyncCall(self._loop, self._loop.run(self._announced.listen()))
+        """Wait for calls, one after the other, until the announcement is hung up."""
+        with contextlib.suppress(StopAsyncIteration):
+            while True:
+                yield SyncCall(self._loop, self._loop.run(self._next()))
+
+    def listen(self) -> SyncCall:
+        """Wait for a call. Errors: `NetError`."""
+        return SyncCall(self._loop, self._loop.run(self._announced.listen()))
 
     def local(self) -> PeerName:
         """The address and port that callers reach."""
@@ -137,6 +236,9 @@ class SyncAnnounced:
         """End the announcement."""
         self._loop.call(self._announced.close)
 
+    async def _next(self) -> Call:
+        return await anext(self._announced)
+
 
 class SyncSession:
     """`Session`, waiting. Every method blocks; errors are the same."""
@@ -144,6 +246,10 @@ class SyncSession:
     def __init__(self, loop: _Loop, session: sessions.Session) -> None:
         self._loop = loop
         self._session = session
+
+    def open(self, path: str, mode: str | int = "r") -> SyncFile:
+        """Walk to a file and make it ready; see `netrelay.Session.open`."""
+        return SyncFile(self._loop, self._loop.run(self._session.open(path, mode)))
 
     def read(self, path: str) -> bytes:
         """All of a file."""
