@@ -108,7 +108,7 @@ $(VENV)/.dev: $(VENV)/.runtime
 
 $(VENV)/.extension: $(VENV)/.runtime $(RUST_SOURCES)
 	$(PIP) maturin
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --quiet >/dev/null
+	VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/maturin develop --release --quiet >/dev/null
 	touch $@
 
 # Without a toolchain the package is used where it stands, on its pure-Python core.

@@ -11,8 +11,12 @@ import sysconfig
 import tomllib
 from pathlib import Path
 
+# A path with a blank in it can't stand behind `#!`: sh finds the interpreter, which takes the lines
+# for a string. So do the scripts that pip writes.
 SCRIPT = """\
-#!{python}
+#!/bin/sh
+'''exec' "{python}" "$0" "$@"
+' '''
 import sys
 
 from netrelay.cli.main import main
