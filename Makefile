@@ -56,6 +56,9 @@ lint-python: $(CORE) $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+ifeq ($(RUST),yes)
+	$(BIN)/python -m mypy.stubtest netrelay._core --mypy-config-file pyproject.toml --concise
+endif
 	$(BIN)/lint-imports --config pyproject.toml --no-cache
 
 .PHONY: lint-rust
@@ -95,7 +98,7 @@ clean: ## forget what was built, but for the tools
 
 $(VENV)/.python:
 	$(if $(PYTHON),,$(error no Python 3.11 or later found; name one: make PYTHON=/path/to/python3))
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	touch $@
 
 $(VENV)/.runtime: $(VENV)/.python pyproject.toml constraints.txt

@@ -139,7 +139,7 @@ def test_a_port_that_is_taken_is_said_to_be(gate: str) -> None:
         assert b"address already in use (another program" in done.stderr
 
 
-PAYLOAD = random.Random(1).randbytes(3 << 20)  # noqa: S311 (test data, not secrets)
+PAYLOAD = random.Random(1).randbytes(3 << 20)
 
 
 def receive(call: socket.socket) -> bytes:

@@ -114,7 +114,7 @@ def test_a_pump_moves_megabytes_both_ways_and_passes_half_closes(
 
 def feed(near: socket.socket, data: bytes) -> None:
     """Send in pieces of every size, as programs do, and end."""
-    whim = random.Random(len(data))  # noqa: S311 (test data, not secrets)
+    whim = random.Random(len(data))
     at = 0
     while at < len(data):
         at += near.send(data[at : at + whim.choice((1, 100, 1460, 32_768, 65_483, 1 << 20))])
@@ -126,7 +126,7 @@ def test_a_pump_sends_no_more_than_the_gateway_takes(
     program: Program, server: Server, pumps: int
 ) -> None:
     """Twenty together could park more than the gateway takes of one session (64 MiB)."""
-    data = random.Random(1).randbytes(8 << 20)  # noqa: S311
+    data = random.Random(1).randbytes(8 << 20)
     with ThreadPoolExecutor(pumps) as feeders:
         calls = []
         for _ in range(pumps):
