@@ -2,13 +2,15 @@
 
 Without `--ref-only` a missing extension is a failure: a test that silently runs one core proves
 nothing about the other. `HYPOTHESIS_PROFILE` is `fast` (the edit loop), `ci` (the same every
-time) or `slow` (nightly).
+time) or `slow` (nightly). CI has all that a test needs, so that there a test which misses something
+fails.
 """
 
 from __future__ import annotations
 
 import faulthandler
 import os
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +20,10 @@ from netrelay import core as cores
 from netrelay.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pluggy
+
     from netrelay.core import Core
 
 faulthandler.enable()
@@ -27,12 +33,25 @@ settings.register_profile(
     "ci", max_examples=200, deadline=None, derandomize=True, suppress_health_check=_CHECKS
 )
 settings.register_profile("slow", max_examples=10_000, deadline=None, suppress_health_check=_CHECKS)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
+_CI = os.environ.get("CI") == "true"
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if _CI else "fast"))
+# What a skip says when it is the machine that lacks something.
+_MISSING = re.compile(r"not installed|no Rust toolchain|\broot\b")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the Python core be tested where there is no compiler."""
     parser.addoption("--ref-only", action="store_true", help="leave the Rust core out, visibly")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    """Turn a skip for want of something into a failure where nothing should be wanting."""
+    outcome: pluggy.Result[pytest.TestReport] = yield  # type: ignore[assignment]
+    report = outcome.get_result()
+    if _CI and report.skipped and _MISSING.search(str(report.longrepr)):
+        report.outcome = "failed"
+        report.longrepr = f"skipped where everything should be there: {report.longrepr}"
 
 
 def _rust(config: pytest.Config) -> Core:

@@ -79,12 +79,12 @@ class Importer:
         self.begin()
 
     def begin(self) -> None:
-        """Version and attach: nothing of what was is there any more."""
+        """Version and attach: nothing of what was is there behind the Rversion."""
+        self.ask(m.Tversion(MSIZE, "9P2000.netrelay"), tag=NOTAG)
         self.flying.clear()
         self.refused_twice.clear()
         self.fids.clear()
         self.opened.clear()
-        self.ask(m.Tversion(MSIZE, "9P2000.netrelay"), tag=NOTAG)
         self.ask(m.Tattach(ROOT, NOFID, "glenda", ""))
         self.fids.add(ROOT)
 
