@@ -69,7 +69,7 @@ def export(  # noqa: PLR0917 (click passes options by name)
             grace_s=grace,
             session_timeout_s=session_timeout,
         )
-        await gateway.export(served, ready=_announce)
+        await gateway.export(served, ready=_announce, ending=lambda served: _explain(served, grace))
 
     run(serve)
 
@@ -77,3 +77,14 @@ def export(  # noqa: PLR0917 (click passes options by name)
 def _announce(served: gateway.Gateway) -> None:
     for address in served.addresses:
         click.echo(f"netrelay: listening on {address}", err=True)
+
+
+def _explain(served: gateway.Gateway, grace: float) -> None:
+    stats = served.stats()
+    # Those that nobody uses any more are still being sent to their end.
+    count = stats["conversations"] + stats["closing"]
+    if count and grace:
+        what = "1 conversation" if count == 1 else f"{count} conversations"
+        click.echo(
+            f"netrelay: waiting up to {grace:g} s for {what}; a second signal ends it now", err=True
+        )

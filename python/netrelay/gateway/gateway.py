@@ -185,22 +185,28 @@ class Gateway:
         )
 
 
-async def export(gateway: Gateway, *, ready: Callable[[Gateway], None] = lambda _: None) -> None:
+async def export(
+    gateway: Gateway,
+    *,
+    ready: Callable[[Gateway], None] = lambda _: None,
+    ending: Callable[[Gateway], None] = lambda _: None,
+) -> None:
     """Serve until SIGTERM or SIGINT, then shut down with grace; a second signal ends it at once.
 
-    `ready` is called when all listeners are up.
+    `ready` is called when all listeners are up, `ending` at the first signal.
     """
     with stop_signals() as stop:
         async with gateway:
             ready(gateway)
             await stop.asked.wait()
-            ending = asyncio.ensure_future(gateway.shutdown())
+            ending(gateway)
+            closing = asyncio.ensure_future(gateway.shutdown())
             insisting = asyncio.ensure_future(stop.insisted.wait())
-            await asyncio.wait((ending, insisting), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((closing, insisting), return_when=asyncio.FIRST_COMPLETED)
             insisting.cancel()
-            if not ending.done():
+            if not closing.done():
                 gateway.abort()
-            await ending
+            await closing
 
 
 def _unlink(addresses: Sequence[Address]) -> None:
