@@ -49,6 +49,14 @@ def send(call: socket.socket, seed: int, size: int, *, pauses: bool = False) -> 
     call.shutdown(socket.SHUT_WR)
 
 
+def exactly(call: socket.socket, count: int) -> bytes:
+    """So many bytes, in as many pieces as they come."""
+    data = b""
+    while len(data) < count and (piece := call.recv(count - len(data))):
+        data += piece
+    return data
+
+
 def receive(call: socket.socket) -> str:
     """The hash of all that comes until the other end's end of file."""
     whole = hashlib.blake2b()

@@ -91,12 +91,26 @@ def gateway(core: str) -> Iterator[tuple[Started, int]]:
 
 
 @contextlib.contextmanager
-def relay(core: str, target: int) -> Iterator[int]:
-    """A port of loopback whose connections reach `target` through 9P."""
+def relay(core: str, target: int, *, front: str = "forward") -> Iterator[int]:
+    """A port of loopback whose connections reach `target` through 9P.
+
+    `front` is how: `forward`, from the importer through the gateway, or `publish`, the other way.
+    """
     with gateway(core) as (_, gate):
         port = free_port()
-        forward = f"{port}:127.0.0.1:{target}"
+        local = "127.0.0.1:" if front == "publish" else ""
+        route = f"{local}{port}:127.0.0.1:{target}"
         with netrelay(
-            "import", f"tcp!127.0.0.1!{gate}", "--core", core, "--forward", forward, port=port
+            "import", f"tcp!127.0.0.1!{gate}", "--core", core, f"--{front}", route, port=port
         ):
+            yield port
+
+
+@contextlib.contextmanager
+def socks(core: str) -> Iterator[int]:
+    """The port of a SOCKS5 server that goes through 9P."""
+    with gateway(core) as (_, gate):
+        port = free_port()
+        way = ("--core", core, "--socks", str(port))
+        with netrelay("import", f"tcp!127.0.0.1!{gate}", *way, port=port):
             yield port

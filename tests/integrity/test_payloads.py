@@ -1,6 +1,6 @@
 """Payloads arrive whole, in order and once, whatever the pace and the order of closing.
 
-Every byte goes through `netrelay import --forward`, 9P and `netrelay export`, as processes of
+Every byte goes through a front end of `netrelay import`, 9P and `netrelay export`, as processes of
 their own.
 """
 
@@ -12,15 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from .peers import PATIENCE_S, Server, digest, payload, receive, receive_by_bytes, send
-from .relay import relay
+from .peers import PATIENCE_S, Server, digest, exactly, payload, receive, receive_by_bytes, send
+from .relay import relay, socks
 
 pytestmark = pytest.mark.timeout(600)
 
 MIB = 1 << 20
 UP, DOWN = 1000, 2000
-# The reference is the slow twin: a quarter of a payload shows the same.
-SIZES = [pytest.param("rust", 64 * MIB, id="rust"), pytest.param("python", 16 * MIB, id="python")]
+SIZE = 64 * MIB
 
 
 def call(port: int) -> socket.socket:
@@ -41,22 +40,41 @@ def both_ways(made: socket.socket, number: int, size: int, outward: int, inward:
     return got
 
 
-@pytest.mark.parametrize(("core", "size"), SIZES)
-def test_both_directions_of_one_conversation(core: str, size: int) -> None:
+@pytest.mark.parametrize("core", ["rust", "python"])
+def test_both_directions_of_one_conversation(core: str) -> None:
     with (
-        Server(lambda peer, n: both_ways(peer, n, size, DOWN, UP)) as server,
+        Server(lambda peer, n: both_ways(peer, n, SIZE, DOWN, UP)) as server,
         relay(core, server.port) as port,
         call(port) as client,
     ):
-        both_ways(client, 0, size, UP, DOWN)
-        assert server.results[0].result() == digest(UP, size)
+        both_ways(client, 0, SIZE, UP, DOWN)
+        assert server.results[0].result() == digest(UP, SIZE)
 
 
-@pytest.mark.parametrize(("core", "size"), SIZES)
-def test_sixty_four_conversations_at_once(core: str, size: int) -> None:
-    # The payload is shared out: the sum over the conversations is what one carries above.
-    share = size // 64
+@pytest.mark.parametrize("core", ["rust", "python"])
+@pytest.mark.parametrize("front", ["publish", "socks"])
+def test_both_directions_of_the_other_front_ends(core: str, front: str) -> None:
+    with Server(lambda peer, n: both_ways(peer, n, SIZE, DOWN, UP)) as server:
+        way = socks(core) if front == "socks" else relay(core, server.port, front=front)
+        with way as port, call(port) as client:
+            if front == "socks":
+                where = socket.inet_aton("127.0.0.1") + server.port.to_bytes(2)
+                client.sendall(b"\5\1\0\5\1\0\1" + where)
+                assert exactly(client, 12)[:4] == b"\5\0\5\0"
+            both_ways(client, 0, SIZE, UP, DOWN)
+            assert server.results[0].result() == digest(UP, SIZE)
 
+
+@pytest.mark.parametrize(
+    ("core", "share"),
+    [
+        # Together they carry what one carries above.
+        ("rust", SIZE // 64),
+        ("python", SIZE // 64),
+        pytest.param("rust", SIZE, marks=pytest.mark.long),
+    ],
+)
+def test_sixty_four_conversations_at_once(core: str, share: int) -> None:
     def peer(made: socket.socket, _: int) -> str:
         # Conversations arrive in any order: the first bytes say which one this is.
         number = int.from_bytes(made.recv(1, socket.MSG_WAITALL))
@@ -75,11 +93,11 @@ def test_sixty_four_conversations_at_once(core: str, size: int) -> None:
             result.result()
 
 
-@pytest.mark.parametrize(("core", "size"), SIZES)
-def test_the_client_ends_first(core: str, size: int) -> None:
+@pytest.mark.parametrize("core", ["rust", "python"])
+def test_the_client_ends_first(core: str) -> None:
     def answer_after_the_end(made: socket.socket, _: int) -> str:
         got = receive(made)
-        send(made, DOWN, size)
+        send(made, DOWN, SIZE)
         return got
 
     with (
@@ -87,15 +105,15 @@ def test_the_client_ends_first(core: str, size: int) -> None:
         relay(core, server.port) as port,
         call(port) as client,
     ):
-        send(client, UP, size)
-        assert receive(client) == digest(DOWN, size)
-        assert server.results[0].result() == digest(UP, size)
+        send(client, UP, SIZE)
+        assert receive(client) == digest(DOWN, SIZE)
+        assert server.results[0].result() == digest(UP, SIZE)
 
 
-@pytest.mark.parametrize(("core", "size"), SIZES)
-def test_the_server_ends_first(core: str, size: int) -> None:
+@pytest.mark.parametrize("core", ["rust", "python"])
+def test_the_server_ends_first(core: str) -> None:
     def speak_then_listen(made: socket.socket, _: int) -> str:
-        send(made, DOWN, size)
+        send(made, DOWN, SIZE)
         return receive(made)
 
     with (
@@ -103,18 +121,18 @@ def test_the_server_ends_first(core: str, size: int) -> None:
         relay(core, server.port) as port,
         call(port) as client,
     ):
-        assert receive(client) == digest(DOWN, size)
-        send(client, UP, size)
-        assert server.results[0].result() == digest(UP, size)
+        assert receive(client) == digest(DOWN, SIZE)
+        send(client, UP, SIZE)
+        assert server.results[0].result() == digest(UP, SIZE)
 
 
-@pytest.mark.parametrize(("core", "size"), SIZES)
-def test_a_reader_of_single_bytes_does_not_slow_its_neighbour(core: str, size: int) -> None:
+@pytest.mark.parametrize("core", ["rust", "python"])
+def test_a_reader_of_single_bytes_does_not_slow_its_neighbour(core: str) -> None:
     fast_done = threading.Event()
 
     def speak(made: socket.socket, _: int) -> str:
         seed = int.from_bytes(made.recv(1, socket.MSG_WAITALL))
-        send(made, seed, size)
+        send(made, seed, SIZE)
         return ""
 
     def slow(port: int) -> str:
@@ -126,10 +144,10 @@ def test_a_reader_of_single_bytes_does_not_slow_its_neighbour(core: str, size: i
         slowly = server.run(slow, port)
         with call(port) as made:
             made.sendall(b"\x02")
-            assert receive(made) == digest(2, size)
+            assert receive(made) == digest(2, SIZE)
         assert not slowly.done(), "the slow reader must still be reading"
         fast_done.set()
-        assert slowly.result() == digest(1, size)
+        assert slowly.result() == digest(1, SIZE)
 
 
 @pytest.mark.parametrize("core", ["rust", "python"])
