@@ -77,7 +77,9 @@ endif
 fmt: $(VENV)/.dev ## format both languages in place
 	$(BIN)/ruff check --quiet --fix-only .
 	$(BIN)/ruff format .
+ifeq ($(RUST),yes)
 	cargo fmt --all
+endif
 
 .PHONY: bench
 bench: $(CORE) ## netrelay beside what you would use instead; BENCH="--quick" for a look
@@ -86,6 +88,7 @@ bench: $(CORE) ## netrelay beside what you would use instead; BENCH="--quick" fo
 
 .PHONY: wheel
 wheel: $(VENV)/.dev ## an installable wheel in dist/
+	$(if $(RUST),,$(error no Rust toolchain (cargo), and a wheel has the Rust core in it))
 	rm -rf dist
 	$(BIN)/maturin build --release --locked --compatibility pypi --out dist
 

@@ -1,4 +1,4 @@
-"""What Linux's client is told when it asks for the rest of a short read (docs/tree.md 11).
+"""What Linux's client is told when it asks for the rest of a short read (docs/tree.md 12).
 
 A client that is not known to be Linux's asks for the same bytes, as ReadFull of Go and readall of
 Python do, and must never be told of an end that is not there.

@@ -1,4 +1,4 @@
-"""Linux's client asks for the rest after each short Rread, and this ends it (docs/tree.md 11).
+"""Linux's client asks for the rest after each short Rread, and this ends it (docs/tree.md 12).
 
 read(2) on a 9P file there goes on until the buffer is full, 0 bytes come or an error does: on a
 stream it would hang with bytes in hand. A Tread that can only be that question is answered at once

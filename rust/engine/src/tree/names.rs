@@ -137,8 +137,19 @@ mod tests {
     fn directories_are_in_the_order_of_the_page() {
         let world = World { conversations: 3, ..World::default() };
         assert_eq!(listing(Node::Root, &world), ["net", "net.alt"]);
-        let net =
-            ["tcp", "ipifc", "arp", "bootp", "ndb", "iproute", "ipselftab", "log", "cs", "dns"];
+        let net = [
+            "tcp",
+            "udp",
+            "ipifc",
+            "arp",
+            "bootp",
+            "ndb",
+            "iproute",
+            "ipselftab",
+            "log",
+            "cs",
+            "dns",
+        ];
         assert_eq!(listing(NET, &world), net);
         assert_eq!(listing(Node::Net(ALT), &world), net);
         assert_eq!(listing(Node::Protocol(TCP), &world), ["0", "1", "2", "clone", "stats"]);
