@@ -1,8 +1,7 @@
 """What `/net` holds, and what a core lacks of it while the other one is ahead.
 
-A name leaves `LACKING` in the commit that makes the core serve it, a rule `BEHIND` in the one that
-makes the core keep it. Tests of what is lacking are skipped by name, and as long as the trees
-differ there is no equivalence to test.
+A name leaves `LACKING` in the commit that makes the core serve it. Tests of what is lacking are
+skipped by name, and as long as the trees differ there is no equivalence to test.
 """
 
 from __future__ import annotations
@@ -21,11 +20,6 @@ LACKING: Final[dict[str, frozenset[str]]] = {
     "python": frozenset(),
     "rust": frozenset(),
 }
-# Rules that are about no file of their own: what the cores are asked in common does not meet them.
-BEHIND: Final[dict[str, frozenset[str]]] = {
-    "python": frozenset(),
-    "rust": frozenset({"rule of the rest", "numeric owners"}),
-}
 
 
 def net(core: Core) -> list[str]:
@@ -35,7 +29,7 @@ def net(core: Core) -> list[str]:
 
 def need(core: Core, name: str) -> None:
     """Skip the test if the core lacks what it is about."""
-    if name in LACKING[core.name] | BEHIND[core.name]:
+    if name in LACKING[core.name]:
         pytest.skip(f"the {core.name} core has no {name}")
 
 

@@ -1,13 +1,12 @@
 """Our own gateways under the conformance suite: every check, in every dialect, on each core.
 
-A difference that is not on the suite's list fails here by the name of its check. What is known to
-be wrong and not mended yet is named in `WRONG`, and a check that is right again must leave it.
+A difference that is not on the suite's list fails here by the name of its check.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -24,40 +23,16 @@ if TYPE_CHECKING:
     from .served import Served
 
 CORES = ("python", "rust")
-UNANSWERED = "nobody answers the core's questions about the host's own network yet"
-# Check -> the cores and dialects that get it wrong, and why.
-WRONG: Final[dict[str, tuple[frozenset[str], frozenset[Dialect], str]]] = {
-    name: (frozenset(CORES), frozenset(Dialect), UNANSWERED)
-    for name in (
-        "host.routes-have-their-columns",
-        "host.arp-has-its-columns",
-        "host.local-addresses-have-their-columns",
-        "host.interfaces-can-be-parsed",
-        "host.an-interface-has-a-local-address",
-        "host.calls-come-from-a-local-address",
-    )
-} | {
-    "linux.read-is-not-for-directories": (
-        frozenset({"rust"}),
-        frozenset({Dialect.L}),
-        "the engine answers a Tread of a directory in 9P2000.L with 9P2000's stat records",
-    ),
-}
 
 
 def cases() -> list[object]:
     """Every check on each core in each dialect that has it."""
-    found: list[object] = []
-    for core in CORES:
-        for dialect in Dialect:
-            for check in conform.select(dialect):
-                marks = []
-                cores, dialects, why = WRONG.get(check.name, (frozenset(), frozenset(), ""))
-                if core in cores and dialect in dialects:
-                    marks = [pytest.mark.xfail(reason=why)]
-                name = f"{core}-{dialect.value}-{check.name}"
-                found.append(pytest.param(core, dialect, check, id=name, marks=marks))
-    return found
+    return [
+        pytest.param(core, dialect, check, id=f"{core}-{dialect.value}-{check.name}")
+        for core in CORES
+        for dialect in Dialect
+        for check in conform.select(dialect)
+    ]
 
 
 @pytest.mark.timeout(120)

@@ -10,7 +10,7 @@ import pytest
 from netrelay import messages as m
 from netrelay.reference.dirs import unpack_dirents, unpack_stats
 from netrelay.types import NOFID, OEXEC, ORCLOSE, ORDWR, OREAD, OTRUNC, OWRITE, Dialect, Qid, Stat
-from tests.served import need, net
+from tests.served import net
 
 from .conftest import STARTED
 from .rawclient import PATIENCE_S, ROOT, RefusedError
@@ -280,8 +280,7 @@ def test_who_attaches_by_number_owns_by_that_name(door: Door, dialect: Dialect) 
                 client.ask(message)
 
 
-def test_an_owner_s_name_that_is_a_number_is_told_as_one(core: Core, door: Door) -> None:
-    need(core, "numeric owners")
+def test_an_owner_s_name_that_is_a_number_is_told_as_one(door: Door) -> None:
     client = door.attach(dialect=Dialect.U)
     client.ask(m.Tattach(100, NOFID, "", "/net/tcp", 1000))
     client.ask(m.Twalk(100, 101, ("clone",)))

@@ -60,13 +60,6 @@ def linux(door: Door) -> RawClient:
     return client
 
 
-@pytest.fixture
-def theirs(core: Core) -> None:
-    """Skips where a core does not keep this rule yet."""
-    need(core, "rule of the rest")
-
-
-@pytest.mark.usefixtures("theirs")
 def test_the_rest_of_a_short_read_is_nothing_and_then_waits(door: Door, server: Server) -> None:
     call = Call(linux(door), server, ORDWR)
     call.far.sendall(b"abc")
@@ -75,7 +68,6 @@ def test_the_rest_of_a_short_read_is_nothing_and_then_waits(door: Door, server: 
     call.waits(4093, 3)
 
 
-@pytest.mark.usefixtures("theirs")
 def test_an_old_linux_is_told_to_try_again(door: Door, server: Server) -> None:
     call = Call(linux(door), server, ORDWR | LARGEFILE)
     call.far.sendall(b"abc")
@@ -86,7 +78,6 @@ def test_an_old_linux_is_told_to_try_again(door: Door, server: Server) -> None:
     call.waits(4093, 3)
 
 
-@pytest.mark.usefixtures("theirs")
 def test_every_short_read_has_its_rest(door: Door, server: Server) -> None:
     call = Call(linux(door), server, ORDWR)
     offset = 0
@@ -97,14 +88,12 @@ def test_every_short_read_has_its_rest(door: Door, server: Server) -> None:
         assert call.read(4096 - len(said), offset) == b""
 
 
-@pytest.mark.usefixtures("theirs")
 def test_what_was_answered_late_has_a_rest_too(door: Door, server: Server) -> None:
     call = Call(linux(door), server, ORDWR)
     call.waits(4096, 0)
     assert call.read(4092, 4) == b""
 
 
-@pytest.mark.usefixtures("theirs")
 def test_the_rest_of_log_is_nothing(door: Door, server: Server) -> None:
     client = linux(door)
     log = client.open("net/log", ORDWR)
@@ -115,7 +104,6 @@ def test_the_rest_of_log_is_nothing(door: Door, server: Server) -> None:
     assert client.read(log, 8192 - len(line), len(line)) == b""
 
 
-@pytest.mark.usefixtures("theirs")
 def test_the_rest_of_a_datagram_is_not_the_next(core: Core, door: Door) -> None:
     need(core, "udp")
     client = linux(door)

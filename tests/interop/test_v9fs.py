@@ -23,7 +23,7 @@ from netrelay import messages as m
 from netrelay.types import NONUNAME, Dialect
 from tests.gateway.rawclient import RawClient
 from tests.integrity.relay import gateway
-from tests.served import need, net
+from tests.served import net
 
 from . import guest
 from .wiretap import Wiretap
@@ -149,21 +149,12 @@ def mounted(request: pytest.FixtureRequest, name: str) -> Iterator[Mounted]:
             "NEAR": near.value.lower().replace(".l", ".L"),
             "AT": f"{FAR}!{server.port}",
             "CLOSED": nobody,
-            "SHORT": "yes" if keeps_the_rule(core, dialect) else "no",
+            "SHORT": "yes" if dialect is Dialect.L else "no",
             "OPTIONS": ",dfltuid=1000,dfltgid=1000" if dialect is Dialect.P2000 else "",
         }
         assigned = "\n".join(f"{name}={value}" for name, value in variables.items())
         said = guest.run(tap.port, f"{assigned}\n{SCRIPT}", programs=("dd",))
         yield Mounted(core, dialect, said, tap.messages(), port)
-
-
-def keeps_the_rule(core: Core, dialect: Dialect) -> bool:
-    """Whether a read is to return what has come."""
-    try:
-        need(core, "rule of the rest")
-    except pytest.skip.Exception:
-        return False
-    return dialect is Dialect.L
 
 
 def test_each_dialect_is_what_was_asked_for(mounted: Mounted) -> None:
@@ -241,7 +232,6 @@ def test_a_read_of_as_much_as_comes_ends(mounted: Mounted) -> None:
 
 def test_a_read_returns_what_has_come(mounted: Mounted) -> None:
     if mounted.dialect is Dialect.L:
-        need(mounted.core, "rule of the rest")
         assert mounted.lines("short") == ["abc", "def"]
     else:
         assert "short" not in mounted.said, "9P2000 and .u do not tell who asks"
@@ -249,7 +239,6 @@ def test_a_read_returns_what_has_come(mounted: Mounted) -> None:
 
 def test_who_makes_a_descriptor_not_blocking_is_told_of_no_end(mounted: Mounted) -> None:
     if mounted.dialect is Dialect.L:
-        need(mounted.core, "rule of the rest")
         error, *rest = mounted.lines("made-not-blocking")
         assert error.endswith("Resource temporarily unavailable")
         assert rest[-1].endswith("def")
@@ -291,7 +280,6 @@ def test_each_user_of_a_mount_has_what_is_its_own(mounted: Mounted) -> None:
     if mounted.dialect is not Dialect.P2000:
         numbers = [each.n_uname for each in mounted.sent(m.Tattach) if isinstance(each, m.Tattach)]
         assert {NONUNAME, 1000, 1001} <= set(numbers)
-        need(mounted.core, "numeric owners")
     assert mounted.said["other-user"].rstrip().endswith(DENIED)
     ndb, owner, mine = mounted.lines("user")
     assert (ndb.partition("=")[0], owner, mine) == ("sys", "1000", "mine")

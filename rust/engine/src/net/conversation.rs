@@ -28,6 +28,13 @@ pub(crate) trait Conversation: fmt::Debug + Send {
     /// A Tread of data; none if it waits for the next run.
     fn read(&mut self, waiter: Waiter, count: u32) -> Option<Outcome>;
 
+    /// A Tread of data that is not to wait for the network; none if its answer is on its way. Only a
+    /// stream is asked.
+    fn read_now(&mut self, waiter: Waiter, count: u32, host: &mut Host) -> Option<Outcome> {
+        let _ = (waiter, count, host);
+        Some(Outcome::Nothing)
+    }
+
     /// Whether a run could answer a Tread.
     fn has_input(&self) -> bool;
 

@@ -93,6 +93,12 @@ impl Net {
         outcome
     }
 
+    /// A Tread of a stream that is not to wait.
+    fn read_now(&mut self, key: Key, waiter: Waiter, count: u32) -> Option<Outcome> {
+        let Some(slot) = find(&mut self.tables, key) else { return Some(GONE) };
+        slot.conversation.read_now(waiter, count, &mut self.host)
+    }
+
     /// A Tread of err.
     pub(crate) fn read_err(&mut self, key: Key, waiter: Waiter) -> Option<Outcome> {
         let Some(slot) = find(&mut self.tables, key) else { return Some(GONE) };
@@ -246,7 +252,8 @@ impl Net {
         operation: Operation,
     ) -> Option<Outcome> {
         match operation {
-            Operation::Read { count } => self.read(key, waiter, count),
+            Operation::Read { count, waits: true } => self.read(key, waiter, count),
+            Operation::Read { count, waits: false } => self.read_now(key, waiter, count),
             Operation::ReadErr => self.read_err(key, waiter),
             Operation::Write { data } => self.write(key, waiter, &data),
             Operation::Control { line } => self.control(key, waiter, &line),

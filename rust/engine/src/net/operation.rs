@@ -13,8 +13,8 @@ use crate::tree::qid::{File, Key};
 /// A request of a session to a conversation. The permission to make it has been checked.
 #[derive(Debug)]
 pub(crate) enum Operation {
-    /// A Tread of data.
-    Read { count: u32 },
+    /// A Tread of data. One that is not to wait is of a stream.
+    Read { count: u32, waits: bool },
     /// A Tread of err, which nothing ever answers but a flush.
     ReadErr,
     /// A Twrite of data.
@@ -40,6 +40,8 @@ pub(crate) enum Outcome {
     Piped(Pipe),
     /// The payload of an Rread.
     Bytes(Vec<u8>),
+    /// A Tread that was not to wait would have had to.
+    Nothing,
     /// The count of an Rwrite.
     Wrote(u32),
     /// A call: the new conversation, whose ctl the fid becomes, and its worker.

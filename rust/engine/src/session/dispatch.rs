@@ -36,6 +36,9 @@ impl Session {
             }
             Message::Topen(asked) => self.open(tag, &view, asked.mode, net),
             Message::Tlopen(asked) => {
+                if let Some(node) = Node::of(view.walked.path) {
+                    self.rests.open(view.fid, node, asked.flags);
+                }
                 self.open(tag, &view, access::mode_of_flags(asked.flags), net);
             }
             Message::Tclunk(_) => {
@@ -52,7 +55,8 @@ impl Session {
                     self.reply(tag, &Message::Rstat(Rstat { stat }), net);
                 }
             }
-            Message::Tgetattr(_) => {
+            Message::Tgetattr(asked) => {
+                self.rests.look(asked.request_mask);
                 if let Some(description) = self.describe(tag, &view, net) {
                     self.reply(tag, &Message::Rgetattr(description.attributes()), net);
                 }

@@ -4,6 +4,7 @@
 //! the worker's loop, where each has its share. A conversation of another worker is asked by mail
 //! for everything. Small files are read from a text made for the purpose, at the offset asked for.
 
+use netrelay_proto::dialect::Dialect;
 use netrelay_proto::error::Refusal;
 use netrelay_proto::ids::{Qid, Tag};
 use netrelay_proto::message::{Message, Rread, Rreaddir, Rwrite};
@@ -33,11 +34,17 @@ impl Session {
                         self.reply_text(tag, number.as_bytes(), at, net);
                     }
                     File::Data => {
+                        let rest = self.rests.wanted(view.fid, at);
+                        if rest && !held.key.branch.protocol.streams() {
+                            return self.reply_nothing(tag, view.fid, net);
+                        }
                         if let Err(why) = held.admit_read(&net.host.shared.config.limits) {
                             return self.refuse(tag, &why, net);
                         }
+                        self.rests.admit(tag, view.fid, at);
                         let waiter = self.waiter(tag, view.fid, net);
-                        self.operate(waiter, Place::Read(place), Operation::Read { count }, net);
+                        let operation = Operation::Read { count, waits: !rest };
+                        self.operate(waiter, Place::Read(place), operation, net);
                     }
                     _ => {
                         if let Err(why) = self.admit_wait(view.fid, net) {
@@ -47,6 +54,10 @@ impl Session {
                         self.operate(waiter, Place::Other(place), Operation::ReadErr, net);
                     }
                 }
+            }
+            // It has Treaddir for them.
+            (_, Some(Opened::Directory(_))) if self.server.dialect() == Dialect::L => {
+                self.refuse(tag, &Refusal::BAD_USE_OF_FID, net);
             }
             (Some(node), Some(Opened::Directory(listing))) => {
                 let mut data = net.host.pool.text();
@@ -65,12 +76,18 @@ impl Session {
                 self.read_host((tag, view.fid), node, at, net);
             }
             (_, Some(Opened::Log(..))) => {
+                let rest = self.rests.wanted(view.fid, at);
                 if let Err(why) = self.admit_wait(view.fid, net) {
                     return self.refuse(tag, &why, net);
                 }
+                self.rests.admit(tag, view.fid, at);
                 let waiter = self.waiter(tag, view.fid, net);
                 self.park(waiter, Place::Log { count }, net);
                 self.serve_log(net);
+                if rest {
+                    // Meets nobody if there was a line.
+                    self.deliver(waiter, Outcome::Nothing, net);
+                }
             }
             (Some(Node::Common(stack, Common::Ndb)), None) => {
                 let data = net.host.shared.stack(stack).ndb().read(offset, count).to_vec();

@@ -19,6 +19,7 @@ mod opened;
 mod parked;
 mod receive;
 pub(crate) mod replies;
+mod rest;
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -37,6 +38,7 @@ use self::parked::{Parked, Place};
 use self::receive::Inbox;
 pub(crate) use self::receive::More;
 use self::replies::Replies;
+use self::rest::Rests;
 use crate::mailbox::{SessionKey, Waiter};
 use crate::net::operation::Outcome;
 use crate::net::{Event, Net};
@@ -71,6 +73,7 @@ pub(crate) struct Session {
     behind: Vec<u8>,
     files: HashMap<Fid, Opened>,
     parked: HashMap<Tag, Parked>,
+    rests: Rests,
     /// Bytes of waiting Twrites.
     parked_bytes: usize,
     /// A question that found no room, with its waiter.
@@ -112,6 +115,7 @@ impl Session {
             behind: Vec::new(),
             files: HashMap::new(),
             parked: HashMap::new(),
+            rests: Rests::default(),
             parked_bytes: 0,
             held_question: None,
             next_serial: 0,
@@ -261,6 +265,7 @@ impl Session {
     /// Gives back all that waits and all that is open.
     fn forget(&mut self, net: &mut Net) {
         self.abandon_all(net);
+        self.rests = Rests::default();
         let files: Vec<Opened> = self.files.drain().map(|(_, opened)| opened).collect();
         for opened in files {
             self.close(&opened, net);
@@ -284,6 +289,13 @@ impl Session {
     /// Answers a request that waited.
     fn reply_outcome(&mut self, waiter: &Waiter, parked: &Parked, outcome: Outcome, net: &mut Net) {
         let tag = waiter.tag;
+        match &outcome {
+            Outcome::Payload(payload) => self.rests.answered(tag, payload.len()),
+            Outcome::Piped(pipe) => self.rests.answered(tag, pipe.len()),
+            Outcome::Bytes(data) => self.rests.answered(tag, data.len()),
+            Outcome::Withdrawn => self.rests.withdrawn(tag),
+            _ => self.rests.answered(tag, 0),
+        }
         match outcome {
             Outcome::Payload(mut payload) => {
                 // A payload is never longer than the count that msize has bounded.
@@ -307,6 +319,7 @@ impl Session {
                 self.append_behind(net);
             }
             Outcome::Bytes(data) => self.reply(tag, &Message::Rread(Rread { data: &data }), net),
+            Outcome::Nothing => self.reply_nothing(tag, parked.fid, net),
             Outcome::Wrote(count) => self.reply(tag, &Message::Rwrite(Rwrite { count }), net),
             Outcome::Called { key, worker } => {
                 let qid = Node::File(key, File::Ctl).qid(&*net.host.shared);
@@ -345,6 +358,14 @@ impl Session {
         let out = self.replies.text(&mut net.host.pool);
         if self.server.answer(tag, reply, out).is_err() {
             let _ = self.server.refuse(tag, &Refusal::IO, out);
+        }
+    }
+
+    /// Answers a Tread of the rest where there is nothing.
+    fn reply_nothing(&mut self, tag: Tag, fid: Fid, net: &mut Net) {
+        match self.rests.nothing(fid).refusal() {
+            Some(why) => self.refuse(tag, &why, net),
+            None => self.reply(tag, &Message::Rread(Rread { data: &[] }), net),
         }
     }
 

@@ -43,6 +43,7 @@ impl Session {
     /// A fid is clunked or removed: what waits there is interrupted, what it held given back.
     pub(super) fn clunk(&mut self, view: &FidView, net: &mut Net) {
         self.interrupt(view.fid, net);
+        self.rests.close(view.fid);
         if let Some(opened) = self.files.remove(&view.fid) {
             self.close(&opened, net);
         }

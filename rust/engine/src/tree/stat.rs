@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use netrelay_proto::ids::Qid;
+use netrelay_proto::ids::{NONUNAME, Qid};
 use netrelay_proto::message::{Rgetattr, Stat};
 
 use super::qid::{Common, File, Node, StackId};
@@ -54,7 +54,7 @@ impl Description {
         }
     }
 
-    /// The stat record. The numbers of 9P2000.u are all "none": users have names here.
+    /// The stat record.
     pub(crate) fn stat(&self) -> Stat<'_> {
         Stat {
             kind: DEVICE,
@@ -69,9 +69,9 @@ impl Description {
             gid: &self.host_owner,
             muid: &self.owner,
             extension: "",
-            n_uid: NOBODY,
+            n_uid: number(&self.owner),
             n_gid: NOBODY,
-            n_muid: NOBODY,
+            n_muid: number(&self.owner),
         }
     }
 
@@ -83,7 +83,7 @@ impl Description {
             valid: GETATTR_BASIC,
             qid: self.qid,
             mode: kind | self.mode & 0o777,
-            uid: NOBODY,
+            uid: number(&self.owner),
             gid: NOBODY,
             nlink: 1,
             rdev: 0,
@@ -102,6 +102,12 @@ impl Description {
             data_version: 0,
         }
     }
+}
+
+/// The number of a user who attached by number alone, as Linux does for each of its users.
+fn number(user: &str) -> u32 {
+    let number = user.parse().ok().filter(|number| *number != NONUNAME);
+    number.filter(|number: &u32| number.to_string() == user).unwrap_or(NOBODY)
 }
 
 fn file_mode(file: File, conversation: u32) -> u32 {
@@ -128,7 +134,7 @@ const DEVICE: u16 = 73;
 const GETATTR_BASIC: u64 = 0x7ff;
 const S_IFDIR: u32 = 0o040_000;
 const S_IFREG: u32 = 0o100_000;
-/// Linux's overflow uid: owners are names, and names have no numbers here.
+/// Linux's overflow uid: the number of an owner who is a name.
 const NOBODY: u32 = 65_534;
 
 #[cfg(test)]

@@ -67,6 +67,19 @@ impl Conversation for TcpConversation {
         }
     }
 
+    fn read_now(&mut self, waiter: Waiter, count: u32, host: &mut Host) -> Option<Outcome> {
+        let refused = self.read(waiter, count);
+        if refused.is_some() {
+            return refused;
+        }
+        if let State::Connected | State::Hungup = self.state {
+            // The socket is asked, whatever events have said.
+            self.inbound.note_readable(false);
+            self.serve_reads(host);
+        }
+        self.inbound.withdraw(&waiter).then_some(Outcome::Nothing)
+    }
+
     fn has_input(&self) -> bool {
         self.inbound.has_input() || self.state == State::Hungup
     }
