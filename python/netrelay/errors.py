@@ -149,6 +149,7 @@ LINUX_TEXTS: Final[dict[int, str]] = {
     errno.EAGAIN: "Resource temporarily unavailable",
     errno.EACCES: "Permission denied",
     errno.EBUSY: "Device or resource busy",
+    errno.ENODEV: "No such device",
     errno.ENOTDIR: "Not a directory",
     errno.EINVAL: "Invalid argument",
     errno.ENFILE: "Too many open files in system",

@@ -49,7 +49,7 @@ def run(tool: str, port: int, *arguments: str) -> subprocess.CompletedProcess[st
 
 def test_diodcat_reads_files(port: int) -> None:
     done = run("diodcat", port, "-a", "/", "net/ndb", "net/tcp/stats")
-    assert done.stdout.startswith("sys="), done.stderr
+    assert "sys=" in done.stdout, done.stderr
     assert done.stdout.endswith("RecoveryPA: 0\n")
 
 

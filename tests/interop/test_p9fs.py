@@ -71,7 +71,7 @@ def test_it_lists_and_reads_the_tree(core: str, port: int, version: str) -> None
     assert [name.removeprefix("net/").rstrip("/") for name in said["ls"]] == net(cores.load(core))
     assert said["info"]["type"] == "file"
     assert said["info"]["size"] == len(said["cat"])
-    assert said["cat"].startswith("sys=")
+    assert "sys=" in said["cat"]
     assert said["exists"] == [True, False]
     assert said["walk"] == [["net/tcp", ["clone", "stats"]]]
     assert any(word in said["mkdir"] for word in ("13", "permission denied"))

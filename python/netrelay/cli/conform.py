@@ -5,7 +5,6 @@ The suite is imported when it is run, since it is as large as all that other com
 
 from __future__ import annotations
 
-import getpass
 import sys
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ import click
 from netrelay.cli.errors import REFUSED, run
 from netrelay.cli.options import gateway_options, json_option, print_json
 from netrelay.errors import UsageError
+from netrelay.hosts import own_user
 from netrelay.types import Dialect
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ DIALECTS = [dialect.value for dialect in Dialect]
 COLOURS = {"fail": "red", "accepted": "yellow"}
 
 
-@click.command(epilog="Example: netrelay conform tcp!gw!564 --peer 10.0.0.2 --only 'listen.*'")
+@click.command(epilog="Example: netrelay conform 'tcp!gw!564' --peer 10.0.0.2 --only 'listen.*'")
 @click.argument("address", metavar="ADDR")
 @click.option("--dialect", type=click.Choice(DIALECTS), default=DIALECTS[0], show_default=True,
               help="Which 9P to speak.")  # fmt: skip
@@ -62,7 +62,7 @@ def conform(  # noqa: PLR0917 (click passes options by name)
         checks = suite.select(Dialect(dialect), only)
         if not checks:
             raise UsageError(f"no check of {dialect} matches {only!r}: docs/conformance.md has all")
-        uname = getpass.getuser() if user is None else user
+        uname = own_user() if user is None else user
         options = suite.Options(address, Dialect(dialect), uname, aname, netdir, peer)
         subject = await suite.examine(options)
         outcomes: list[Outcome] = []

@@ -360,6 +360,7 @@ pub const LINUX_TEXTS: &[(u32, &str)] = &[
     (11, "Resource temporarily unavailable"),
     (13, "Permission denied"),
     (16, "Device or resource busy"),
+    (19, "No such device"),
     (20, "Not a directory"),
     (22, "Invalid argument"),
     (23, "Too many open files in system"),
