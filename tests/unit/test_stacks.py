@@ -53,7 +53,7 @@ def test_no_two_stacks_have_one_name_and_there_are_32_at_most() -> None:
 
 
 def test_an_unknown_grant_is_refused_by_name() -> None:
-    check_grants(("arp", "icmp-raw"))
+    check_grants(("arp", "iproute"))
     with pytest.raises(UsageError, match="no grant is called 'root': there are arp, "):
         check_grants(("root",))
 
