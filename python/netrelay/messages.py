@@ -2,6 +2,9 @@
 
 Fields that only some dialects send come last and have defaults. `Payload` is any buffer:
 encoding takes bytes or a view, decoding gives a view of the frame.
+
+The file is long because 9P has some sixty messages, and they are one idea: a reader looks for one
+by its name and finds its fields where all the others are.
 """
 
 from __future__ import annotations
