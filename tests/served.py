@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from netrelay.core import Core
 
 NET: Final = (
-    "tcp", "udp", "ipifc", "arp", "bootp", "ndb", "iproute", "ipselftab", "log", "cs", "dns",
+    "tcp", "udp", "ipifc", "il", "arp", "bootp", "ndb", "iproute", "ipselftab", "log", "cs", "dns",
 )  # fmt: skip
 LACKING: Final[dict[str, frozenset[str]]] = {
     "python": frozenset(),

@@ -118,6 +118,7 @@ CATALOGUE: Final[dict[str, tuple[str, int]]] = {
     "PRECEDENCE_VIOLATION": ("host precedence violation", errno.EHOSTUNREACH),
     "PRECEDENCE_CUTOFF": ("precedence cutoff in effect", errno.EHOSTUNREACH),
     "TTL_EXCEEDED": ("ttl exceeded", errno.EHOSTUNREACH),
+    "IP_FOUR_ONLY": ("only IP version 4 supported", errno.EINVAL),
     "BAD_ARG": ("bad arg in system call", errno.EINVAL),
     "BAD_CONTROL": ("bad process or channel control request", errno.EINVAL),
     "BAD_ARP": ("bad arp", errno.EINVAL),

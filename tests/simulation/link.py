@@ -19,7 +19,8 @@ from netrelay.types import IlClosed, IlConnected, IlMessage
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from netrelay.core import Core, IlCore
+    from netrelay.core import Core
+    from netrelay.il.machine import IlCore
 
 LOCAL, REMOTE = 5000, 17008
 LOST_IN_A_ROW = 3

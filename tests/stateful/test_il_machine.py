@@ -24,7 +24,8 @@ from tests.unit.il_packets import CALLED, CALLER, START, SYNC, THEIRS, packet
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from netrelay.core import Core, IlCore
+    from netrelay.core import Core
+    from netrelay.il.machine import IlCore
 
 WRAPPING = 0xFFFF_FFFE
 starts = st.sampled_from((START, WRAPPING))

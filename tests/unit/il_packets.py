@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from netrelay.types import IlConnected
 
 if TYPE_CHECKING:
-    from netrelay.core import Core, IlCore
+    from netrelay.core import Core
+    from netrelay.il.machine import IlCore
 
 SYNC, DATA, DATAQUERY, ACK, QUERY, STATE, CLOSE = range(7)
 CALLER, CALLED = 5000, 17008

@@ -29,7 +29,8 @@ from tests.unit.il_packets import (
 )
 
 if TYPE_CHECKING:
-    from netrelay.core import Core, IlCore
+    from netrelay.core import Core
+    from netrelay.il.machine import IlCore
 
 
 @pytest.fixture

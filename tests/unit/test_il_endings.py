@@ -27,7 +27,8 @@ from tests.unit.il_packets import (
 )
 
 if TYPE_CHECKING:
-    from netrelay.core import Core, IlCore
+    from netrelay.core import Core
+    from netrelay.il.machine import IlCore
 
 FIRST, NEXT = START + 1, THEIRS + 1
 

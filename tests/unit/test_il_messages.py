@@ -29,7 +29,8 @@ from tests.unit.il_packets import (
 )
 
 if TYPE_CHECKING:
-    from netrelay.core import Core, IlCore
+    from netrelay.core import Core
+    from netrelay.il.machine import IlCore
 
 FIRST, NEXT = START + 1, THEIRS + 1
 KIB64 = 64 << 10

@@ -15,7 +15,8 @@ import pytest
 from netrelay.types import IlMessage
 
 if TYPE_CHECKING:
-    from netrelay.core import Core, IlCore
+    from netrelay.core import Core
+    from netrelay.il.machine import IlCore
 
 TRACE = Path(__file__).resolve().parent.parent / "vectors" / "il.trace"
 TRAVEL = 3

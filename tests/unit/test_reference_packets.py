@@ -21,7 +21,7 @@ from netrelay.reference.net.qids import Kind, Place
 from netrelay.reference.net.request import Request, Write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from netrelay.reference.net.address import Address
     from netrelay.reference.net.conversation import Surroundings
@@ -69,7 +69,7 @@ class Bare(PacketConversation):
         self.sent: list[bytes] = []
 
     @staticmethod
-    def stats(most: int, proc: Callable[[str], str]) -> str:
+    def stats(around: Surroundings, most: int) -> str:
         return ""
 
     def _dial(self, remote: Address, local: Address | None, *, restricted: bool) -> socket.socket:

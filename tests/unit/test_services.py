@@ -12,6 +12,7 @@ def test_plan_9_s_services_need_no_table_of_the_host() -> None:
 def test_a_service_is_that_of_its_network() -> None:
     assert (port_of("udp", "tftp"), port_of("tcp", "tftp")) == (69, None)
     assert port_of("udp", "9fs") is None
+    assert (port_of("il", "9fs"), port_of("il", "http")) == (17008, None)
 
 
 def test_a_word_that_nobody_knows_has_no_port() -> None:

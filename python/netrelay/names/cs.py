@@ -49,7 +49,7 @@ class Cs:
     host_owner: str
     ndb: Database = field(default_factory=Database)
     nets: Sequence[str] = ("tcp",)
-    explicit: Sequence[str] = ("udp",)
+    explicit: Sequence[str] = ("udp", "il")
     netdir: str = "/net"
 
     async def answer(self, query: str, user: str) -> list[bytes]:
@@ -72,8 +72,13 @@ class Cs:
             return [self._reply(name, f"{port}{tail}") for name, port in ports]
         addresses = await self._addresses(host)
         lines = [
-            self._reply(name, f"{ip}!{port}{tail}") for name, port in ports for ip in addresses
+            self._reply(name, f"{ip}!{port}{tail}")
+            for name, port in ports
+            for ip in addresses
+            if name != "il" or ":" not in ip
         ]
+        if not lines:
+            raise QueryRefused("can't translate address")
         return lines[:MAX_REPLIES]
 
     async def _addresses(self, host: str) -> list[str]:

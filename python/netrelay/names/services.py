@@ -9,8 +9,8 @@ from __future__ import annotations
 import socket
 from typing import Final
 
-# lib/ndb/common of the original systems; all are tcp's.
-PLAN9: Final = {
+# lib/ndb/common of the original systems, by network.
+TCP: Final = {
     "9fs": 564,
     "whoami": 565,
     "ticket": 567,
@@ -23,15 +23,26 @@ PLAN9: Final = {
     "t9fs": 17020,
     "styx": 6666,
 }
+IL: Final = {
+    "echo": 7,
+    "discard": 9,
+    "whoami": 565,
+    "ticket": 566,
+    "exportfs": 17007,
+    "9fs": 17008,
+    "rexexec": 17009,
+}
+PLAN9: Final = {"tcp": TCP, "il": IL}
 
 
 def port_of(net: str, service: str) -> int | None:
-    """The port of a service's name on `net` (`tcp` or `udp`); None when nobody knows it.
+    """The port of a service's name on `net` (`tcp`, `udp` or `il`); None when nobody knows it.
 
     Blocks: reads the host's table of services, which is a small file.
     """
-    if net == "tcp" and service in PLAN9:
-        return PLAN9[service]
+    known = PLAN9.get(net, {})
+    if service in known or net == "il":
+        return known.get(service)
     try:
         return socket.getservbyname(service, net)
     except (OSError, UnicodeError):

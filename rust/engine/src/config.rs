@@ -23,6 +23,8 @@ pub struct Config {
     pub started: u32,
     /// The bounds.
     pub limits: Limits,
+    /// What the operator has granted, by name (docs/tree.md, section 8).
+    pub grant: Vec<String>,
     /// Stacks besides the process's own.
     pub stacks: Vec<StackConfig>,
 }
@@ -77,6 +79,7 @@ impl Config {
             ndb: Vec::new(),
             started: 0,
             limits: Limits::default(),
+            grant: Vec::new(),
             stacks: Vec::new(),
         }
     }

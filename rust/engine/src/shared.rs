@@ -6,6 +6,7 @@
 use std::io;
 use std::sync::Arc;
 
+use netrelay_proto::error::Refusal;
 use netrelay_proto::ids::Qid;
 
 use crate::config::Config;
@@ -76,6 +77,15 @@ impl Shared {
     pub(crate) fn stack(&self, id: StackId) -> &Stack {
         let other = usize::from(id.0).checked_sub(1);
         other.and_then(|index| self.others.get(index)).unwrap_or(&self.first)
+    }
+
+    /// Whether the operator has granted something.
+    ///
+    /// # Errors
+    /// `permission denied`.
+    pub(crate) fn granted(&self, name: &str) -> Result<(), Refusal> {
+        let granted = self.config.grant.iter().any(|grant| grant == name);
+        if granted { Ok(()) } else { Err(Refusal::PERMISSION_DENIED) }
     }
 
     /// The name of a stack; empty for `/net`.

@@ -167,10 +167,7 @@ impl Worker {
             }
             Source::Conversation(key) => self.net.note(key, seen),
             Source::Closing(slot) => {
-                if seen.writable {
-                    self.net.host.note_closing_writable(slot);
-                }
-                self.net.host.ready.push_back(Work::Closing(slot));
+                self.net.host.note_closing(slot, seen);
             }
         }
     }

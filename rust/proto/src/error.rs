@@ -329,6 +329,7 @@ catalogue! {
     PRECEDENCE_VIOLATION = 113 "host precedence violation",
     PRECEDENCE_CUTOFF = 113 "precedence cutoff in effect",
     TTL_EXCEEDED = 113 "ttl exceeded",
+    IP_FOUR_ONLY = 22 "only IP version 4 supported",
     BAD_ARG = 22 "bad arg in system call",
     BAD_CONTROL = 22 "bad process or channel control request",
     BAD_ARP = 22 "bad arp",

@@ -122,6 +122,7 @@ fn config_of(given: &Bound<'_, PyAny>) -> PyResult<Config> {
     config.root = given.getattr("root")?.extract()?;
     config.workers = given.getattr("workers")?.extract()?;
     config.allow_dial = given.getattr("allow_dial")?.extract()?;
+    config.grant = given.getattr("grant")?.extract()?;
     config.ndb = given.getattr("ndb")?.extract()?;
     config.started = given.getattr("started")?.extract()?;
     for stack in given.getattr("stacks")?.try_iter()? {

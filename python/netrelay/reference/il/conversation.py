@@ -223,9 +223,13 @@ class Conversation:
 
     def status(self) -> str:
         """The line of `status`, with its newline."""
+        return self.standing().line()
+
+    def standing(self) -> Status:
+        """What `status` tells."""
         numbers = (self._sent.size, self._rexmits, self._queries, self._timing.longest)
         learned = self._timing.learned()
-        return Status(self._state, self._received.size, 0, *learned, *numbers).line()
+        return Status(self._state, self._received.size, 0, *learned, *numbers)
 
     def stats(self) -> dict[str, int]:
         """What it counted, by the names and in the order of `stats`."""

@@ -15,11 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from netrelay.reference.net.address import Address, Ip
+    from netrelay.reference.net.il.stats import Totals
     from netrelay.reference.net.qids import Place
     from netrelay.reference.net.request import Request, Write
     from netrelay.reference.net.sockets import Sockets
-    from netrelay.reference.net.tcp.outbound import Outbound
-    from netrelay.reference.net.watch import Watch
     from netrelay.types import Limits
 
 Kin = TypeVar("Kin", bound="Conversation")
@@ -33,6 +32,17 @@ class State(enum.Enum):
     CONNECTED = enum.auto()
     ANNOUNCED = enum.auto()
     HUNGUP = enum.auto()
+
+
+class Retiring(Protocol):
+    """A connection that is closed in the background."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether that is done."""
+
+    def abandon(self) -> None:
+        """Close it as it stands."""
 
 
 class Surroundings(Protocol):
@@ -65,8 +75,18 @@ class Surroundings(Protocol):
     def called(self, announced: Kin) -> Kin:
         """The conversation of a call, owned as the announced one is."""
 
-    def retire(self, watch: Watch, outbound: Outbound) -> None:
-        """Close a connection in the background."""
+    def retire(self, close: Callable[[float, Callable[[Retiring], None]], Retiring]) -> None:
+        """Close a connection in the background; `close` begins that.
+
+        It is given the most seconds without progress, and what to call when it is gone.
+        """
+
+    @property
+    def il_totals(self) -> Totals:
+        """What conversations of il have counted."""
+
+    def check_grant(self, name: str) -> None:
+        """Whether the operator has granted something. Errors: `permission denied`."""
 
     def count(self, name: str, change: int) -> None:
         """Bump a counter."""
@@ -93,11 +113,8 @@ class Conversation(ABC):
 
     @staticmethod
     @abstractmethod
-    def stats(most: int, proc: Callable[[str], str]) -> str:
-        """The text of the protocol's stats.
-
-        `most` conversations are its limit; `proc` reads a file of the stack's `/proc/net` by name.
-        """
+    def stats(around: Surroundings, most: int) -> str:
+        """The text of the protocol's stats; `most` conversations are its limit."""
 
     @abstractmethod
     def read(self, request: Request, count: int) -> None:

@@ -115,13 +115,8 @@ def parse(line: bytes, own: Verbs) -> Command:
     if verb in own:
         return own[verb](args)
     match verb, args:
-        case b"connect", [remote]:
-            to = parse_remote(remote)
-            return Connect(to, None, to.restricted)
-        case b"connect", [remote, local]:
-            to = parse_remote(remote)
-            address, restricted = parse_local(local)
-            return Connect(to, address, restricted or to.restricted)
+        case b"connect", _:
+            return connect(args)
         case b"announce", [local]:
             return Announce(*parse_local(local))
         case b"bind", [local]:
@@ -134,9 +129,22 @@ def parse(line: bytes, own: Verbs) -> Command:
             return Tos(number(args, 0, 255, "BAD_ARGS_TO_TOS"))
         case b"ignoreadvice", _:
             return IgnoreAdvice()
-        case ((b"connect" | b"announce" | b"bind"), _):
+        case ((b"announce" | b"bind"), _):
             raise refusal(f"BAD_ARGS_TO_{verb.decode().upper()}")
     raise refusal("UNKNOWN_CONTROL")
+
+
+def connect(args: list[bytes]) -> Connect:
+    """The words behind `connect`. Errors: as listed in docs/tree.md."""
+    match args:
+        case [remote]:
+            to = parse_remote(remote)
+            return Connect(to, None, to.restricted)
+        case [remote, local]:
+            to = parse_remote(remote)
+            address, restricted = parse_local(local)
+            return Connect(to, address, restricted or to.restricted)
+    raise refusal("BAD_ARGS_TO_CONNECT")
 
 
 def number(args: list[bytes], default: int, most: int, bad: str) -> int:

@@ -51,7 +51,8 @@ _OF_CONVERSATION: Final = (
 TCP: Final = Protocol(0, "tcp", Makes.STREAM, _USUAL, _OF_CONVERSATION)
 UDP: Final = Protocol(1, "udp", Makes.PACKETS, _USUAL, _OF_CONVERSATION)
 IPIFC: Final = Protocol(2, "ipifc", Makes.HOST, _USUAL, (*_OF_CONVERSATION, Kind.SNOOP))
+IL: Final = Protocol(8, "il", Makes.PACKETS, _USUAL, _OF_CONVERSATION)
 
 # In the order of a listing.
-PROTOCOLS: Final = (TCP, UDP, IPIFC)
+PROTOCOLS: Final = (TCP, UDP, IPIFC, IL)
 BY_NUMBER: Final = {protocol.number: protocol for protocol in PROTOCOLS}

@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     import asyncio
 
     from netrelay.reference.draining import Draining
-    from netrelay.reference.net.conversation import Conversation
+    from netrelay.reference.net.conversation import Conversation, Retiring
     from netrelay.reference.net.qids import Place
     from netrelay.reference.net.slots import Slots
-    from netrelay.reference.net.tcp.closing import Closing
     from netrelay.types import GatewayConfig
 
 COUNTERS: Final = (
@@ -37,7 +36,7 @@ class Shared:
         self.config = config
         self.loop = loop
         self.counters = dict.fromkeys(COUNTERS, 0)
-        self.closing: set[Closing] = set()
+        self.closing: set[Retiring] = set()
         self.draining: set[Draining] = set()
         self.guard = Guard(config.allow_dial)
         self._stacks = [Stack(self, 0)]

@@ -7,29 +7,40 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
+from netrelay.reference.net.il.conversation import IlConversation
+from netrelay.reference.net.il.stats import Totals
 from netrelay.reference.net.log import Log
 from netrelay.reference.net.ndb import Ndb
-from netrelay.reference.net.protocol import BY_NUMBER, IPIFC, PROTOCOLS, TCP, UDP, Makes, Protocol
+from netrelay.reference.net.protocol import (
+    BY_NUMBER,
+    IL,
+    IPIFC,
+    PROTOCOLS,
+    TCP,
+    UDP,
+    Makes,
+    Protocol,
+)
 from netrelay.reference.net.qids import Kind, Place
+from netrelay.reference.net.refusal import refusal
 from netrelay.reference.net.slots import Slots
 from netrelay.reference.net.sockets import Sockets
-from netrelay.reference.net.tcp.closing import Closing
 from netrelay.reference.net.tcp.conversation import TcpConversation
 from netrelay.reference.net.udp.conversation import UdpConversation
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from netrelay.reference.net.address import Address, Ip
-    from netrelay.reference.net.conversation import Conversation, Kin
+    from netrelay.reference.net.conversation import Conversation, Kin, Retiring
     from netrelay.reference.net.shared import Shared
-    from netrelay.reference.net.tcp.outbound import Outbound
-    from netrelay.reference.net.watch import Watch
     from netrelay.types import Limits, StackConfig
 
 _CONVERSATIONS: Final[dict[int, type[Conversation]]] = {
     TCP.number: TcpConversation,
     UDP.number: UdpConversation,
+    IL.number: IlConversation,
 }
 
 
@@ -41,6 +52,7 @@ class Stack:
         self.sockets = Sockets(config)
         self.log = Log()
         self.ndb = Ndb(shared.config.ndb)
+        self.il_totals = Totals()
         self._shared = shared
         self._number = number
         self._slots = {
@@ -65,7 +77,7 @@ class Stack:
     def stats(self, protocol: int) -> str:
         """The text of a protocol's stats."""
         most = self._slots[protocol].most
-        return _CONVERSATIONS[protocol].stats(most, self.sockets.proc)
+        return _CONVERSATIONS[protocol].stats(self, most)
 
     def idle(self, protocol: int) -> str:
         """The text of status of an idle number."""
@@ -106,10 +118,15 @@ class Stack:
         # A protocol has one class.
         return cast("Kin", conversation)
 
-    def retire(self, watch: Watch, outbound: Outbound) -> None:
+    def check_grant(self, name: str) -> None:
+        """Errors: `permission denied`."""
+        if name not in self._shared.config.grant:
+            raise refusal("PERMISSION_DENIED")
+
+    def retire(self, close: Callable[[float, Callable[[Retiring], None]], Retiring]) -> None:
         """Close a connection in the background."""
         self.count("closing", 1)
-        closing = Closing(watch, outbound, self.limits.linger_s, self._retired)
+        closing = close(self.limits.linger_s, self._retired)
         if not closing.gone:
             self._shared.closing.add(closing)
 
@@ -117,7 +134,7 @@ class Stack:
         """Bump a counter."""
         self._shared.count(name, change)
 
-    def _retired(self, closing: Closing) -> None:
+    def _retired(self, closing: Retiring) -> None:
         self._shared.closing.discard(closing)
         self.count("closing", -1)
 

@@ -15,6 +15,7 @@ use std::os::fd::BorrowedFd;
 use netrelay_proto::error::Refusal;
 
 use super::host::Host;
+use super::il::IlConversation;
 use super::operation::Outcome;
 use super::packets::PacketConversation;
 use super::tcp::{Spliced, TcpConversation};
@@ -128,6 +129,7 @@ pub(crate) fn make(key: Key) -> Option<Box<dyn Conversation>> {
     match key.branch.protocol {
         Protocol::Tcp => Some(Box::new(TcpConversation::new(key))),
         Protocol::Udp => Some(Box::new(PacketConversation::<Udp>::new(key))),
+        Protocol::Il => Some(Box::new(IlConversation::new(key))),
         Protocol::Ipifc => None,
     }
 }

@@ -120,7 +120,11 @@ fn word(text: &str) -> (Word<'_>, &str) {
     (Cow::Owned(word), "")
 }
 
-fn connect<Own>(arguments: &[Word<'_>]) -> Result<Command<Own>, Refusal> {
+/// The words behind `connect`.
+///
+/// # Errors
+/// The texts of docs/tree.md, section 5.
+pub(crate) fn connect<Own>(arguments: &[Word<'_>]) -> Result<Command<Own>, Refusal> {
     let (remote, local) = match arguments {
         [remote] => (remote, None),
         [remote, local] => (remote, Some(local)),

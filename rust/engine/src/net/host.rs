@@ -7,7 +7,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,11 +16,11 @@ use mio::{Interest, Token};
 use rustix::io::Errno;
 use slab::Slab;
 
+use super::conversation::Event as SocketEvent;
 use super::held::Held;
 use super::operation::Outcome;
+use super::retiring::{Progress, Retiring};
 use super::stack::Stack;
-use super::tcp::closing::{Closing, Progress};
-use super::tcp::outbound::Outbound;
 use crate::buffers::Pool;
 use crate::log::Event;
 use crate::mailbox::{Mail, SessionKey, Waiter};
@@ -118,10 +118,8 @@ impl Host {
         }
     }
 
-    /// Closes a connection in the background: first what `outbound` holds, then FIN, then until
-    /// the other end is done too.
-    pub(crate) fn retire(&mut self, socket: OwnedFd, outbound: Outbound) {
-        let mut closing = Closing::new(socket, outbound, self);
+    /// Closes a connection in the background.
+    pub(crate) fn retire(&mut self, mut closing: Box<dyn Retiring>) {
         let progress = closing.serve(self);
         let room = self.closing.len() < self.shared.config.limits.closing_per_worker;
         if progress == Progress::Over || !room {
@@ -130,25 +128,26 @@ impl Host {
         let entry = self.closing.vacant_entry();
         // The bound on them is far below.
         let slot = u32::try_from(entry.key()).unwrap_or(u32::MAX);
-        let deadline = closing.deadline();
-        let closing = entry.insert(closing);
+        let due = closing.deadline();
+        let Closing { connection, .. } = entry.insert(Closing { connection: closing, due });
         let token = Token(Source::Closing(slot).token());
-        let fd = closing.socket().as_fd().as_raw_fd();
+        let fd = connection.socket().as_raw_fd();
         // Were it refused, the deadline would end the connection.
         let _ = self.registry.reregister(&mut SourceFd(&fd), token, INTEREST);
         self.shared.stats.closing.add(1);
-        self.schedule(deadline, Timer::Closing(slot));
+        self.schedule(due, Timer::Closing(slot));
         if progress == Progress::Again {
             self.ready.push_back(Work::Closing(slot));
         }
     }
 
-    /// The socket of a closing connection takes bytes again.
-    pub(crate) fn note_closing_writable(&mut self, slot: u32) {
-        let deadline = self.now + self.shared.config.limits.linger;
-        if let Some(closing) = self.closing.get_mut(slot as usize) {
-            closing.note_writable(deadline);
-        }
+    /// What the loop has seen at the socket of a closing connection.
+    pub(crate) fn note_closing(&mut self, slot: u32, event: SocketEvent) {
+        let index = slot as usize;
+        let Some(mut closing) = self.closing.try_remove(index) else { return };
+        closing.connection.note(event, self);
+        self.put_back(index, closing);
+        self.ready.push_back(Work::Closing(slot));
     }
 
     /// Goes on closing a connection.
@@ -156,17 +155,23 @@ impl Host {
         let index = slot as usize;
         // Taken out while it runs, as it runs on this very host.
         let Some(mut closing) = self.closing.try_remove(index) else { return };
-        match closing.serve(self) {
-            Progress::Over => {
-                self.shared.stats.closing.sub(1);
-                closing.abandon(self);
-            }
-            progress => {
-                self.put_back(index, closing);
-                if progress == Progress::Again {
-                    self.ready.push_back(Work::Closing(slot));
-                }
-            }
+        let progress = closing.connection.serve(self);
+        self.closing_went(slot, closing, progress);
+    }
+
+    fn closing_went(&mut self, slot: u32, mut closing: Closing, progress: Progress) {
+        if progress == Progress::Over {
+            self.shared.stats.closing.sub(1);
+            return closing.connection.abandon(self);
+        }
+        let due = closing.connection.deadline();
+        if due < closing.due {
+            closing.due = due;
+            self.schedule(due, Timer::Closing(slot));
+        }
+        self.put_back(slot as usize, closing);
+        if progress == Progress::Again {
+            self.ready.push_back(Work::Closing(slot));
         }
     }
 
@@ -178,33 +183,43 @@ impl Host {
     /// The deadline of a closing connection may have come.
     pub(crate) fn expire_closing(&mut self, slot: u32) {
         let index = slot as usize;
-        let Some(deadline) = self.closing.get(index).map(Closing::deadline) else { return };
-        if deadline > self.now {
-            self.schedule(deadline, Timer::Closing(slot));
-        } else if let Some(closing) = self.closing.try_remove(index) {
-            self.shared.stats.closing.sub(1);
-            closing.abandon(self);
+        // It may be of the connection that had the slot before.
+        if self.closing.get(index).is_none_or(|closing| closing.due > self.now) {
+            return;
         }
+        let Some(mut closing) = self.closing.try_remove(index) else { return };
+        let due = closing.connection.deadline();
+        if due > self.now {
+            closing.due = due;
+            self.schedule(due, Timer::Closing(slot));
+            return self.put_back(index, closing);
+        }
+        let progress = closing.connection.expire(self);
+        closing.due = closing.connection.deadline();
+        if progress != Progress::Over {
+            self.schedule(closing.due, Timer::Closing(slot));
+        }
+        self.closing_went(slot, closing, progress);
     }
 
     /// Takes back a Twrite that is being carried out behind its conversation's end.
     pub(crate) fn withdraw_closing(&mut self, waiter: &Waiter) -> Option<Outcome> {
-        let holds = |closing: &Closing| closing.holds(waiter);
+        let holds = |closing: &Closing| closing.connection.holds(waiter);
         let index = self.closing.iter().find(|(_, closing)| holds(closing))?.0;
         let mut closing = self.closing.try_remove(index)?;
-        let outcome = closing.withdraw(waiter, self);
+        let outcome = closing.connection.withdraw(waiter, self);
         self.put_back(index, closing);
         outcome
     }
 
     /// Feeds a Twrite that was still arriving when its conversation ended.
     pub(crate) fn feed_closing(&mut self, waiter: &Waiter, bytes: &[u8]) {
-        let holds = |closing: &Closing| closing.holds(waiter);
+        let holds = |closing: &Closing| closing.connection.holds(waiter);
         let Some((index, _)) = self.closing.iter().find(|(_, closing)| holds(closing)) else {
             return;
         };
         let Some(mut closing) = self.closing.try_remove(index) else { return };
-        closing.feed(waiter, bytes, self);
+        closing.connection.feed(waiter, bytes, self);
         self.put_back(index, closing);
         if let Ok(slot) = u32::try_from(index) {
             self.ready.push_back(Work::Closing(slot));
@@ -237,6 +252,13 @@ impl Host {
     pub(crate) fn relieve(&mut self, session: SessionKey) {
         self.ready.extend(self.held.release(session).into_iter().map(Work::Conversation));
     }
+}
+
+/// A connection that is being closed, and when its first timer runs out.
+#[derive(Debug)]
+struct Closing {
+    connection: Box<dyn Retiring>,
+    due: Instant,
 }
 
 /// Urgent bytes are asked for because they cut a receive short.

@@ -12,13 +12,16 @@ mod binding;
 mod calls;
 pub(crate) mod conversation;
 pub(crate) mod ctl;
+mod filter;
 pub(crate) mod guard;
 mod held;
 pub(crate) mod host;
+mod il;
 mod info;
 pub(crate) mod operation;
 mod packets;
 pub(crate) mod registry;
+mod retiring;
 mod snmp;
 pub(crate) mod sockets;
 pub(crate) mod stack;
@@ -185,6 +188,7 @@ impl Net {
             Protocol::Udp => {
                 udp::stats::text(&stack.sockets.proc("snmp"), &stack.sockets.proc("snmp6"))
             }
+            Protocol::Il => stack.il.text(),
             Protocol::Ipifc => String::new(),
         }
     }

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::il::stats::Totals;
 use super::registry::Registry;
 use super::sockets::Sockets;
 use crate::config::Config;
@@ -22,6 +23,8 @@ use crate::tree::qid::MAX_CONVERSATIONS;
 pub(crate) struct Stack {
     pub(crate) sockets: Sockets,
     pub(crate) log: Log,
+    /// What conversations of il have counted.
+    pub(crate) il: Totals,
     registries: HashMap<Protocol, Registry>,
     ndb: Mutex<Ndb>,
     /// How many the host has, ever had; Python tells.
@@ -36,6 +39,7 @@ impl Stack {
         Self {
             sockets,
             log: Log::default(),
+            il: Totals::default(),
             registries: made.map(|protocol| (protocol, registry())).collect(),
             ndb: Mutex::new(Ndb::new(&config.ndb)),
             interfaces: AtomicU32::new(0),

@@ -141,6 +141,7 @@ mod tests {
             "tcp",
             "udp",
             "ipifc",
+            "il",
             "arp",
             "bootp",
             "ndb",

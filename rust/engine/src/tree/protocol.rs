@@ -14,11 +14,13 @@ pub(crate) enum Protocol {
     Udp,
     /// The host's interfaces, of which Python tells.
     Ipifc,
+    /// Messages, reliable and in order.
+    Il,
 }
 
 impl Protocol {
     /// They, in directory order.
-    pub(crate) const ALL: [Self; 3] = [Self::Tcp, Self::Udp, Self::Ipifc];
+    pub(crate) const ALL: [Self; 4] = [Self::Tcp, Self::Udp, Self::Ipifc, Self::Il];
 
     /// The protocol of a qid's number.
     pub(crate) fn of(number: u8) -> Option<Self> {
@@ -31,6 +33,7 @@ impl Protocol {
             Self::Tcp => 0,
             Self::Udp => 1,
             Self::Ipifc => 2,
+            Self::Il => 8,
         }
     }
 
@@ -40,6 +43,7 @@ impl Protocol {
             Self::Tcp => "tcp",
             Self::Udp => "udp",
             Self::Ipifc => "ipifc",
+            Self::Il => "il",
         }
     }
 
@@ -62,7 +66,7 @@ impl Protocol {
     /// The files of a conversation, in directory order.
     pub(crate) fn files(self) -> &'static [File] {
         match self {
-            Self::Tcp | Self::Udp => &CONVERSATION,
+            Self::Tcp | Self::Udp | Self::Il => &CONVERSATION,
             Self::Ipifc => &INTERFACE,
         }
     }

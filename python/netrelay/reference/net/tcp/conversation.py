@@ -18,6 +18,7 @@ from netrelay.reference.net.address import NOWHERE, Address
 from netrelay.reference.net.conversation import Conversation, State
 from netrelay.reference.net.refusal import of_call, of_host, refusal
 from netrelay.reference.net.tcp import sockets, status
+from netrelay.reference.net.tcp.closing import Closing
 from netrelay.reference.net.tcp.inbound import Inbound
 from netrelay.reference.net.tcp.outbound import Outbound
 from netrelay.reference.net.tcp.verbs import VERBS, Close, Keepalive, ShutdownWrite
@@ -65,9 +66,9 @@ class TcpConversation(Conversation):
         self._keepalive_ms = 0
 
     @staticmethod
-    def stats(most: int, proc: Callable[[str], str]) -> str:
+    def stats(around: Surroundings, most: int) -> str:
         """The text of the protocol's stats."""
-        return status.stats(most, proc("snmp"))
+        return status.stats(most, around.sockets.proc("snmp"))
 
     def accept(self, sock: socket.socket) -> None:
         """Become the conversation of a call."""
@@ -201,7 +202,7 @@ class TcpConversation(Conversation):
         watch, self._watch = self._watch, None
         if watch is not None and self.state is State.CONNECTED:
             watch.release()
-            self._around.retire(watch, self._outbound)
+            self._retire(watch, self._outbound)
             return
         if watch is not None:
             watch.close()
@@ -307,8 +308,11 @@ class TcpConversation(Conversation):
         if watch is not None:
             watch.release()
             outbound, self._outbound = self._outbound, self._new_outbound()
-            self._around.retire(watch, outbound)
+            self._retire(watch, outbound)
         self._become_hungup()
+
+    def _retire(self, watch: Watch, outbound: Outbound) -> None:
+        self._around.retire(lambda linger_s, over: Closing(watch, outbound, linger_s, over))
 
     def _become_hungup(self) -> None:
         self._note_end()

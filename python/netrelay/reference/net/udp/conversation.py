@@ -28,7 +28,6 @@ from netrelay.reference.net.watch import Watch
 if TYPE_CHECKING:
     import asyncio
     from collections import deque
-    from collections.abc import Callable
 
     from netrelay.reference.net import ctl
     from netrelay.reference.net.address import Address
@@ -58,9 +57,9 @@ class UdpConversation(PacketConversation):
         self._timer: asyncio.TimerHandle | None = None
 
     @staticmethod
-    def stats(most: int, proc: Callable[[str], str]) -> str:
+    def stats(around: Surroundings, _most: int) -> str:
         """The text of the protocol's stats, which don't tell the limit."""
-        return stats(proc)
+        return stats(around.sockets.proc)
 
     # sockets
 

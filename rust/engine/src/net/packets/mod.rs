@@ -9,7 +9,7 @@ pub(crate) mod advice;
 mod command;
 pub(crate) mod conversation;
 pub(crate) mod packet;
-mod reads;
+pub(crate) mod reads;
 pub(crate) mod rules;
 pub(crate) mod sockets;
 

@@ -8,7 +8,7 @@
 //! listened to for long: beyond [`DRAINED`] bytes it gets its reset after all, which is the one thing
 //! that stops it.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 use netrelay_proto::error::Refusal;
@@ -18,8 +18,10 @@ use super::inbound::discard;
 use super::outbound::Outbound;
 use crate::buffers::ORDINARY;
 use crate::mailbox::Waiter;
+use crate::net::conversation::Event;
 use crate::net::host::Host;
 use crate::net::operation::Outcome;
+use crate::net::retiring::{Progress, Retiring};
 
 /// Receives that one turn spends on draining.
 const TURN: usize = 8;
@@ -37,43 +39,36 @@ pub(crate) struct Closing {
     deadline: Instant,
 }
 
-/// Where a closing connection stands after a turn.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Progress {
-    /// It waits for the network.
-    Waiting,
-    /// There is more to drain.
-    Again,
-    /// It is over and may be dropped.
-    Over,
-}
-
 impl Closing {
     /// Takes over a connection whose readers are gone.
     pub(crate) fn new(socket: OwnedFd, mut outbound: Outbound, host: &Host) -> Self {
         outbound.finish_after_queue();
         Self { socket, outbound, drained: 0, deadline: host.now + host.shared.config.limits.linger }
     }
+}
 
-    pub(crate) fn socket(&self) -> &OwnedFd {
-        &self.socket
+impl Retiring for Closing {
+    fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 
-    /// When it is dropped unless there is progress.
-    pub(crate) fn deadline(&self) -> Instant {
+    fn deadline(&self) -> Instant {
         self.deadline
     }
 
-    /// The socket takes bytes again: if some wait, that is progress, and `deadline` the new one.
-    pub(crate) fn note_writable(&mut self, deadline: Instant) {
+    /// Where the socket takes bytes again and some wait, that is progress.
+    fn note(&mut self, event: Event, host: &Host) {
+        if !event.writable {
+            return;
+        }
         self.outbound.note_writable();
         if !self.outbound.is_empty() {
-            self.deadline = deadline;
+            self.deadline = host.now + host.shared.config.limits.linger;
         }
     }
 
-    /// Goes on: sends what waits, ends our direction, drains the other.
-    pub(crate) fn serve(&mut self, host: &mut Host) -> Progress {
+    /// Sends what waits, ends our direction, drains the other.
+    fn serve(&mut self, host: &mut Host) -> Progress {
         if let Err(error) = self.outbound.serve(self.socket.as_fd(), host) {
             self.outbound.refuse(&crate::error::refusal(error), host);
             return Progress::Over;
@@ -102,24 +97,25 @@ impl Closing {
         progress
     }
 
-    /// Takes a waiting Twrite back, as a flush or a vanished session wants.
-    pub(crate) fn withdraw(&mut self, waiter: &Waiter, host: &mut Host) -> Option<Outcome> {
+    /// There was no progress.
+    fn expire(&mut self, _: &mut Host) -> Progress {
+        Progress::Over
+    }
+
+    fn withdraw(&mut self, waiter: &Waiter, host: &mut Host) -> Option<Outcome> {
         self.outbound.withdraw(waiter, host)
     }
 
-    /// Whether that Twrite waits here.
-    pub(crate) fn holds(&self, waiter: &Waiter) -> bool {
+    fn holds(&self, waiter: &Waiter) -> bool {
         self.outbound.holds(waiter)
     }
 
-    /// Feeds a Twrite that was still arriving at the last clunk. A failure is met again by
-    /// [`Self::serve`].
-    pub(crate) fn feed(&mut self, waiter: &Waiter, bytes: &[u8], host: &mut Host) {
+    /// A failure is met again by [`Self::serve`].
+    fn feed(&mut self, waiter: &Waiter, bytes: &[u8], host: &mut Host) {
         let _ = self.outbound.feed(Some(self.socket.as_fd()), waiter, bytes, host);
     }
 
-    /// Gives up: what still waits is refused, and the socket closes as it stands.
-    pub(crate) fn abandon(mut self, host: &mut Host) {
+    fn abandon(mut self: Box<Self>, host: &mut Host) {
         self.outbound.refuse(&Refusal::HUNGUP, host);
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use netrelay_proto::error::Refusal;
 use rustix::io::Errno;
 
+use super::closing::Closing;
 use super::inbound::Inbound;
 use super::outbound::{Outbound, Spliced};
 use super::status::{self, TcpInfo};
@@ -240,7 +241,9 @@ impl Conversation for TcpConversation {
             host.finish(waiter, Outcome::Refused(why.clone()));
         }
         match (self.state, self.socket.take()) {
-            (State::Connected, Some(socket)) => host.retire(socket, self.outbound),
+            (State::Connected, Some(socket)) => {
+                host.retire(Box::new(Closing::new(socket, self.outbound, host)));
+            }
             _ => self.outbound.refuse(&Refusal::HUNGUP, host),
         }
     }
@@ -300,7 +303,8 @@ impl TcpConversation {
         let connection = self.socket.as_ref().filter(|_| self.state == State::Connected);
         self.inbound.hang_up(connection.map(AsFd::as_fd));
         if let Some(socket) = self.drop_socket() {
-            host.retire(socket, mem::take(&mut self.outbound));
+            let outbound = mem::take(&mut self.outbound);
+            host.retire(Box::new(Closing::new(socket, outbound, host)));
         }
         self.become_hungup(host);
     }
