@@ -10,6 +10,8 @@ from typing import NoReturn
 
 import pytest
 
+# Before the sandbox: pyroute2 derives a class from the socket that it takes away.
+import netrelay.gateway.host.files  # noqa: F401
 from netrelay.errors import NetError
 from netrelay.gateway.host.network import HostNetwork
 
