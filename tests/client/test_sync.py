@@ -17,7 +17,7 @@ from netrelay.client.sync import _Loop
 from tests.integrity.relay import gateway
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from netrelay.client.sync import SyncSession
     from netrelay.core import Core
@@ -86,6 +86,34 @@ def test_a_session_whose_block_is_over_says_so(session: SyncSession, core: Core)
         with pytest.raises(netrelay.UsageError, match="block is over"):
             over.ls("/")
     assert session.ls("/")
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_ctrl_c_while_a_call_begins_leaves_nothing_behind(begun: bool) -> None:
+    done = []
+
+    async def work() -> None:
+        done.append("begun")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            done.append("cleaned up")
+
+    loop = _Loop()
+    inner = loop._loop
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+
+        def interrupted(begin: Callable[[], object]) -> None:
+            patch.undo()
+            if begun:
+                inner.call_soon_threadsafe(begin)
+            raise KeyboardInterrupt
+
+        patch.setattr(inner, "call_soon_threadsafe", interrupted)
+        loop.run(work())
+    # A task that is cancelled before its first step never takes it.
+    assert done in ([], ["begun", "cleaned up"])
+    loop.close()
 
 
 def test_ctrl_c_waits_until_the_call_has_cleaned_up() -> None:

@@ -50,16 +50,23 @@ class _Loop:
             tasks.append(self._loop.create_task(work))
             tasks[0].add_done_callback(lambda done: _pass_on(done, outcome))
 
+        def give_up() -> None:
+            # Behind `begin`: if there is no task by now, there never will be.
+            if tasks:
+                tasks[0].cancel()
+            else:
+                work.close()
+                _cancel(outcome)
+
         try:
-            self._loop.call_soon_threadsafe(begin)
-        except RuntimeError:
-            work.close()
-            raise UsageError("the session is closed: its `with` block is over") from None
-        try:
+            try:
+                self._loop.call_soon_threadsafe(begin)
+            except RuntimeError:
+                work.close()
+                raise UsageError("the session is closed: its `with` block is over") from None
             return outcome.result()
         except KeyboardInterrupt:
-            # Behind `begin`, so that there is a task.
-            self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])
+            self._loop.call_soon_threadsafe(give_up)
             futures.wait((outcome,))
             raise
 
@@ -79,10 +86,14 @@ class _Loop:
         self._loop.close()
 
 
+def _cancel(outcome: futures.Future[_R]) -> None:
+    outcome.cancel()
+    outcome.set_running_or_notify_cancel()
+
+
 def _pass_on(done: asyncio.Task[_R], outcome: futures.Future[_R]) -> None:
     if done.cancelled():
-        outcome.cancel()
-        outcome.set_running_or_notify_cancel()
+        _cancel(outcome)
     elif (error := done.exception()) is not None:
         outcome.set_exception(error)
     else:
