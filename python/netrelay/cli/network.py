@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+from concurrent import futures
 from typing import TYPE_CHECKING
 
 import click
@@ -67,9 +68,11 @@ async def _send(writer: Writer) -> None:
                 piece = standard.take()
             except Failure as failure:
                 piece = failure
+            putting = pieces.put(piece)
             try:
-                asyncio.run_coroutine_threadsafe(pieces.put(piece), loop).result()
-            except (RuntimeError, asyncio.CancelledError):
+                asyncio.run_coroutine_threadsafe(putting, loop).result()
+            except (RuntimeError, futures.CancelledError):  # the loop is closed, or about to be
+                putting.close()
                 return
 
     threading.Thread(target=pull, daemon=True).start()
