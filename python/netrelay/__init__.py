@@ -21,13 +21,21 @@ if TYPE_CHECKING:
         UsageError,
     )
     from netrelay.gateway.gateway import Gateway, export
-    from netrelay.names.dialstring import Dial, TcpAddress, UnixAddress, parse_address, parse_dial
+    from netrelay.names.dialstring import (
+        Dial,
+        IlAddress,
+        TcpAddress,
+        UnixAddress,
+        parse_address,
+        parse_dial,
+    )
 
 __all__ = [
     "DecodeError",
     "Dial",
     "FrameError",
     "Gateway",
+    "IlAddress",
     "NetError",
     "NetrelayError",
     "PeerError",
@@ -44,6 +52,7 @@ __all__ = [
 _HOMES = {
     "Dial": "netrelay.names.dialstring",
     "Gateway": "netrelay.gateway",
+    "IlAddress": "netrelay.names.dialstring",
     "Session": "netrelay.client",
     "TcpAddress": "netrelay.names.dialstring",
     "UnixAddress": "netrelay.names.dialstring",

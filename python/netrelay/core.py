@@ -88,6 +88,9 @@ class GatewayCore(Protocol):
     def listen(self, fd: int, /) -> None:
         """Take over the descriptor of a listening stream socket."""
 
+    def serve(self, fd: int, /) -> None:
+        """Take over the descriptor of a connected stream socket: one session."""
+
     def upcall_fd(self) -> int:
         """Readable when questions wait."""
 

@@ -12,6 +12,7 @@ import errno
 import getpass
 import os
 import socket
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 from netrelay.errors import NetError
@@ -81,6 +82,16 @@ async def call(host: str, port: int) -> socket.socket:
         else:
             return made
     raise refusal
+
+
+async def four(host: str) -> list[IPv4Address]:
+    """The IPv4 addresses of `host`. Errors: `NetError` when there is none."""
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(host, None, family=socket.AF_INET, type=socket.SOCK_RAW)
+    except (socket.gaierror, UnicodeError):
+        raise NetError(f"can't translate address {host}") from None
+    return [IPv4Address(where[0]) for *_, where in found]
 
 
 def own_user() -> str:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from netrelay.errors import UsageError
 from netrelay.names.dialstring import (
     Dial,
+    IlAddress,
     TcpAddress,
     UnixAddress,
     parse_address,
@@ -78,6 +79,9 @@ def test_a_bad_dial_string_is_misuse(text: str) -> None:
         ("tcp://[::1]", TcpAddress("::1", 564)),
         ("tcp!::1!5640", TcpAddress("::1", 5640)),
         ("tcp!*!5640", TcpAddress("*", 5640)),
+        ("il!gw", IlAddress("gw", 17008)),
+        ("il!gw!exportfs", IlAddress("gw", 17007)),
+        ("il!*!0", IlAddress("*", 0)),
         ("unix!/run/nr", UnixAddress("/run/nr")),
         ("unix:///run/nr", UnixAddress("/run/nr")),
     ],

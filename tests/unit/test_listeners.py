@@ -11,7 +11,7 @@ import pytest
 
 from netrelay.errors import NetError, UsageError
 from netrelay.gateway import listeners
-from netrelay.names.dialstring import Address, TcpAddress, UnixAddress
+from netrelay.names.dialstring import TcpAddress, UnixAddress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def listening(address: Address, *, insecure: bool = False) -> Iterator[list[socket.socket]]:
+def listening(
+    address: TcpAddress | UnixAddress, *, insecure: bool = False
+) -> Iterator[list[socket.socket]]:
     made = listeners.listen(address, insecure_no_auth=insecure, session_timeout_s=3)
     try:
         yield made

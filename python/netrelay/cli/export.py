@@ -16,7 +16,8 @@ from netrelay.gateway.grants import GRANTS
     epilog="Example: netrelay export --listen 'tcp!127.0.0.1!5640'",
 )
 @click.option("--listen", "addresses", multiple=True, required=True, metavar="ADDR",
-              help="Where to listen: tcp!127.0.0.1!5640 or unix!/path (repeatable).")  # fmt: skip
+              help="Where to listen (repeatable): tcp!127.0.0.1!5640, unix!/path or "
+              "il!*!17008.")  # fmt: skip
 @click.option("--root", metavar="PATH", default="/", help="The subtree that every attach gets.")
 @core_option
 @click.option(

@@ -19,16 +19,20 @@ from netrelay.client import network
 from netrelay.client.files import File
 from netrelay.client.wire import Wire
 from netrelay.errors import NetError, PeerError
-from netrelay.names.dialstring import TcpAddress, UnixAddress, parse_address
+from netrelay.il import carrier as il
+from netrelay.names.dialstring import IlAddress, TcpAddress, UnixAddress, parse_address
 from netrelay.types import MAXWELEM, NOFID, ORDWR, OREAD, OTRUNC, OWRITE, QTDIR, Dialect, Stat
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from netrelay.client.streams import Reader, Writer
+    from netrelay.il.carrier import Carrier
 
 ROOT = 0
 CONNECT_S = 20.0
+# IL's own; TCP's is the kernel's.
+FAREWELL_S = 1.0
 MODES = {"r": OREAD, "w": OWRITE, "r+": ORDWR, "w+": ORDWR | OTRUNC}
 
 
@@ -164,7 +168,7 @@ async def connect(
     chosen = cores.load(core or cores.available()[0])
     try:
         async with asyncio.timeout(CONNECT_S):
-            call = await _call(address)
+            call, carrier = await _call(address, chosen)
     except TimeoutError:
         raise NetError(f"can't reach {address}: connection timed out") from None
     wire = Wire(chosen.Importer(call.detach()))
@@ -179,6 +183,8 @@ async def connect(
         yield Session(wire, chosen)
     finally:
         await wire.close()
+        if carrier is not None:
+            await _hang_up(carrier)
 
 
 def split(path: str) -> tuple[str, ...]:
@@ -186,7 +192,7 @@ def split(path: str) -> tuple[str, ...]:
     return tuple(name for name in path.split("/") if name not in ("", "."))
 
 
-async def _call(address: str) -> socket.socket:
+async def _call(address: str, core: cores.Core) -> tuple[socket.socket, Carrier | None]:
     loop = asyncio.get_running_loop()
     try:
         match parse_address(address):
@@ -198,15 +204,24 @@ async def _call(address: str) -> socket.socket:
                 except BaseException:
                     call.close()
                     raise
-                return call
+                return call, None
             case TcpAddress(host, port):
                 call = await hosts.call(host, port)
                 call.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-                return call
+                return call, None
+            case IlAddress(host, port):
+                return await il.call(host, port, core.Il)
     except NetError as refusal:
         raise NetError(f"can't reach {address}: {refusal.text}", refusal.errno) from None
     except OSError as error:
         raise NetError(f"can't reach {address}: {_words(error)}", error.errno) from None
+
+
+async def _hang_up(carrier: Carrier) -> None:
+    """Let what was sent arrive and the gateway know, but wait for neither for long."""
+    carrier.close()
+    await asyncio.wait([carrier.closed], timeout=FAREWELL_S)
+    carrier.abandon()
 
 
 def _words(error: OSError) -> str:

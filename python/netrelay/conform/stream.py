@@ -13,7 +13,8 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from netrelay import core as cores
-from netrelay.names.dialstring import TcpAddress, UnixAddress, parse_address
+from netrelay.il import carrier as il
+from netrelay.names.dialstring import IlAddress, TcpAddress, UnixAddress, parse_address
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -53,6 +54,10 @@ class Stream:
                 return cls(*await asyncio.open_unix_connection(path))
             case TcpAddress(host, port):
                 return cls(*await asyncio.open_connection(host, port))
+            case IlAddress(host, port):
+                # The carrier ends with the socket.
+                sock, _ = await il.call(host, port, cores.load().Il)
+                return cls(*await asyncio.open_connection(sock=sock))
 
     async def __aenter__(self) -> Self:
         return self

@@ -25,7 +25,7 @@ from netrelay.gateway.signals import stop_signals
 from netrelay.gateway.upcalls import Answerers, Upcalls
 from netrelay.hosts import own_user
 from netrelay.names.cs import Cs
-from netrelay.names.dialstring import Address, UnixAddress, parse_address
+from netrelay.names.dialstring import Address, IlAddress, TcpAddress, UnixAddress, parse_address
 from netrelay.names.dns import Dns
 from netrelay.names.ndb import Database
 from netrelay.names.resolver import Resolver, SystemResolver
@@ -37,9 +37,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
+    from netrelay.il.listener import Listener
+    from netrelay.il.machine import IlFactory
+
 GRACE_S = 10.0
 SESSION_TIMEOUT_S = 60
 CLOSE_S = 5.0
+# How long IL's farewells may take.
+IL_CLOSE_S = 1.0
 
 log = logging.getLogger("netrelay.gateway")
 
@@ -90,6 +95,7 @@ class Gateway:
         self._grace_s = grace_s
         self._resolver = resolver
         self._networks: dict[str, HostNetwork] = {}
+        self._il: list[Listener] = []
         self._ended = False
         self.addresses: list[Address] = []
 
@@ -99,7 +105,8 @@ class Gateway:
         async with contextlib.AsyncExitStack() as undo:
             sockets: list[socket.socket] = []
             for address in self._wanted:
-                sockets += map(undo.enter_context, self._bind(address))
+                if not isinstance(address, IlAddress):
+                    sockets += map(undo.enter_context, self._bind(address))
             self._resolvers = resolvers(self._config.stacks)
             undo.callback(self._close_resolvers)
             undo.push_async_callback(self._close_networks)
@@ -109,6 +116,10 @@ class Gateway:
             undo.callback(self._core.abort)
             for number, network in enumerate(self._networks.values()):
                 await network.watch(functools.partial(self._core.set_interfaces, number))
+            undo.push_async_callback(self._close_il)
+            for address in self._wanted:
+                if isinstance(address, IlAddress):
+                    self._il += await self._bind_il(address, core.Il)
             undo.pop_all()
         self._upcalls = Upcalls(self._core, self._answerers(Database.parse(ndb)))
         self._upcalls.start()
@@ -133,6 +144,8 @@ class Gateway:
             return
         self._ended = True
         grace_s = self._grace_s if grace_s is None else grace_s
+        for listener in self._il:
+            listener.stop()
         self._core.stop_listening()
         self._core.shutdown(grace_s)
         try:
@@ -141,6 +154,7 @@ class Gateway:
         finally:
             self._core.abort()
             await self._upcalls.stop()
+            await self._close_il()
             await self._close_networks()
             self._close_resolvers()
             _unlink(self.addresses)
@@ -175,14 +189,24 @@ class Gateway:
         for network in self._networks.values():
             await network.close()
 
+    async def _close_il(self) -> None:
+        await asyncio.gather(*(listener.close(IL_CLOSE_S) for listener in self._il))
+
     def _close_resolvers(self) -> None:
         for resolver in self._resolvers.values():
             resolver.close()
 
-    def _bind(self, address: Address) -> list[socket.socket]:
+    def _bind(self, address: TcpAddress | UnixAddress) -> list[socket.socket]:
         return listeners.listen(
             address, insecure_no_auth=self._insecure, session_timeout_s=self._session_timeout_s
         )
+
+    async def _bind_il(self, address: IlAddress, il: IlFactory) -> list[Listener]:
+        made = await listeners.listen_il(
+            address, il, self._core.serve, insecure_no_auth=self._insecure
+        )
+        self.addresses += [IlAddress(address.host, listener.port) for listener in made]
+        return made
 
 
 async def export(

@@ -2,7 +2,8 @@
 
 Off loopback a listener without authentication is an open relay, so it is refused unless the
 operator has said so in so many words. A Unix socket is mode 0600; one that a dead gateway has left
-behind is taken over, one that a living gateway serves is not. Accepting is the core's.
+behind is taken over, one that a living gateway serves is not. Accepting is the core's, but for IL,
+whose sessions the core is given one by one.
 """
 
 from __future__ import annotations
@@ -13,10 +14,17 @@ import os
 import socket
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from netrelay import hosts
 from netrelay.errors import NetError, UsageError
-from netrelay.names.dialstring import Address, TcpAddress, UnixAddress
+from netrelay.il.listener import Listener
+from netrelay.names.dialstring import IlAddress, TcpAddress, UnixAddress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netrelay.il.machine import IlFactory
 
 # Keepalive probes are sent this often until the session's timeout is over.
 PROBES = 3
@@ -25,7 +33,7 @@ log = logging.getLogger("netrelay.gateway")
 
 
 def listen(
-    address: Address, *, insecure_no_auth: bool, session_timeout_s: int
+    address: TcpAddress | UnixAddress, *, insecure_no_auth: bool, session_timeout_s: int
 ) -> list[socket.socket]:
     """Bound, listening sockets of one address: one, or two for `*` (IPv6 and IPv4).
 
@@ -38,7 +46,29 @@ def listen(
             return _listen_tcp(host, port, insecure_no_auth, session_timeout_s)
 
 
-def bound_address(listener: socket.socket) -> Address:
+async def listen_il(
+    address: IlAddress, il: IlFactory, serve: Callable[[int], None], *, insecure_no_auth: bool
+) -> list[Listener]:
+    """The listeners of one address, on one port; `serve` gets the descriptor of each session.
+
+    Errors: as `listen`.
+    """
+    anywhere = address.host == hosts.ANY
+    own = [None] if anywhere else await hosts.four(address.host)
+    made: list[Listener] = []
+    try:
+        for host in own:
+            port = made[0].port if made else address.port
+            _guard(IlAddress(str(host or "0.0.0.0"), port), insecure_no_auth)  # noqa: S104 (asked for by name: `*`)
+            made.append(Listener(host, port, il, serve))
+    except BaseException:
+        for listener in made:
+            listener.stop()
+        raise
+    return made
+
+
+def bound_address(listener: socket.socket) -> TcpAddress | UnixAddress:
     """Where a listener came to be: the port is the one that was chosen."""
     name = listener.getsockname()
     if listener.family == socket.AF_UNIX:
@@ -50,23 +80,23 @@ def _listen_tcp(
     host: str, port: int, insecure_no_auth: bool, session_timeout_s: int
 ) -> list[socket.socket]:
     def prepare(listener: socket.socket, address: str) -> None:
-        _guard(address, port, insecure_no_auth)
+        _guard(TcpAddress(address, port), insecure_no_auth)
         _prepare(listener, session_timeout_s)
 
     return hosts.listen(host, port, prepare)
 
 
-def _guard(address: str, port: int, insecure_no_auth: bool) -> None:
-    if ipaddress.ip_address(address.partition("%")[0]).is_loopback:
+def _guard(where: TcpAddress | IlAddress, insecure_no_auth: bool) -> None:
+    if ipaddress.ip_address(where.host.partition("%")[0]).is_loopback:
         return
     if not insecure_no_auth:
         raise UsageError(
-            f"tcp!{address}!{port} is not loopback and there is no authentication: "
+            f"{where} is not loopback and there is no authentication: "
             "listen on tcp!127.0.0.1!PORT or unix!/path, or say --insecure-no-auth"
         )
     log.warning(
-        "WARNING: open relay: whoever reaches tcp!%s!%d may use this machine's network "
-        "(--insecure-no-auth)", address, port,
+        "WARNING: open relay: whoever reaches %s may use this machine's network "
+        "(--insecure-no-auth)", where,
     )  # fmt: skip
 
 

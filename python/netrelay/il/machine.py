@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from netrelay.types import IlEvent
+
+# Of one message, which travels in one IP datagram with 20 bytes of IP's header and 18 of IL's.
+MAX_MESSAGE: Final = 65_535 - 20 - 18
 
 
 class IlCore(Protocol):

@@ -2,8 +2,8 @@
 
 The grammar is dial(2)'s: what stands before the last `/` ahead of the first `!` is the net
 directory, then come the network, the host and the service. A gateway's own address is a dial
-string too, or its URL form (`tcp://host:564`, `unix:///path`). Splitting and checking only:
-nothing is looked up here, and a service stays the word that was written.
+string too, or its URL form (`tcp://host:564`, `unix:///path`; IL has none). Splitting and checking
+only: nothing is looked up here, and a service stays the word that was written.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from netrelay.names.services import port_of
 
 DEFAULT_SERVICE = "9fs"
 MAX_PORT = 65535
-_SHAPES = "tcp!host!port, tcp://host:port, unix!/path or unix:///path"
+_SHAPES = "tcp!host!port, tcp://host:port, il!host!port, unix!/path or unix:///path"
 _FIELDS = 4  # net, host, service, and the rest that cs passes through
 
 
@@ -59,7 +59,18 @@ class UnixAddress:
         return f"unix!{self.path}"
 
 
-Address = TcpAddress | UnixAddress
+@dataclass(frozen=True, slots=True)
+class IlAddress:
+    """A gateway on IL, of IPv4 only; `*` as for TCP."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"il!{self.host}!{self.port}"
+
+
+Address = TcpAddress | IlAddress | UnixAddress
 
 
 def parse_dial(text: str) -> Dial:
@@ -89,7 +100,7 @@ def parse_dial(text: str) -> Dial:
 
 
 def parse_address(text: str) -> Address:
-    """The address of a gateway, as a dial string or a URL; the port is 564 (9fs) if none is given.
+    """The address of a gateway, a dial string or a URL; without a port it is that of 9fs.
 
     Errors: `UsageError`, which says what a good one looks like.
     """
@@ -103,7 +114,10 @@ def parse_address(text: str) -> Address:
             return _unix(rest, text)
         case "tcp" | "net":
             host, _, service = rest.partition("!")
-            return TcpAddress(unbracketed(_host(host, text)), _port(service, text))
+            return TcpAddress(unbracketed(_host(host, text)), _port("tcp", service, text))
+        case "il":
+            host, _, service = rest.partition("!")
+            return IlAddress(_host(host, text), _port("il", service, text))
     raise UsageError(f"unknown network {kind!r} in {text!r}: write {_SHAPES}")
 
 
@@ -173,7 +187,7 @@ def _parse_url(text: str) -> Address:
                     raise UsageError(f"no port behind the colon in {text!r}")
             else:
                 host, service = rest, ""
-            return TcpAddress(unbracketed(_host(host, text)), _port(service, text))
+            return TcpAddress(unbracketed(_host(host, text)), _port("tcp", service, text))
     raise UsageError(f"unknown scheme {kind!r} in {text!r}: write {_SHAPES}")
 
 
@@ -189,11 +203,11 @@ def _host(host: str, text: str) -> str:
     return host
 
 
-def _port(service: str, text: str) -> int:
+def _port(net: str, service: str, text: str) -> int:
     service = service or DEFAULT_SERVICE
     if service.isdecimal():
         return numeric_port(service, text)
-    port = port_of("tcp", service)
+    port = port_of(net, service)
     if port is None:
         raise UsageError(f"unknown service {service!r} in {text!r}: write a port number")
     return port

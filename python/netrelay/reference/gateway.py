@@ -56,6 +56,12 @@ class Gateway:
         listener.setblocking(False)
         self._call(lambda: self._add_listener(listener))
 
+    def serve(self, fd: int) -> None:
+        """Take over the descriptor of a connected stream socket: one session."""
+        sock = socket.socket(fileno=fd)
+        if self._call(lambda: self._begin(sock)) is None:
+            sock.close()
+
     def upcall_fd(self) -> int:
         """Readable when questions wait; owned by the gateway."""
         return self._shared.questions.fd
@@ -171,9 +177,13 @@ class Gateway:
             sock, _ = listener.accept()
         except OSError:
             return
-        if len(self._sessions) >= self._shared.config.limits.sessions:
+        self._begin(sock)
+
+    def _begin(self, sock: socket.socket) -> bool:
+        """Serve a new session; one too many is hung up on, and what comes after the end."""
+        if self._stopping or len(self._sessions) >= self._shared.config.limits.sessions:
             sock.close()
-            return
+            return False
         sock.setblocking(False)
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -182,6 +192,7 @@ class Gateway:
         self._sessions.add(Session(self._shared, sock, self._session_over))
         self._shared.count("sessions", 1)
         self._shared.count("accepted", 1)
+        return True
 
     def _session_over(self, session: Session) -> None:
         self._sessions.discard(session)

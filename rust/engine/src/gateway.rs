@@ -80,6 +80,19 @@ impl Gateway {
         Ok(())
     }
 
+    /// Serves one session over `transport`: a connected stream socket, whoever made it.
+    ///
+    /// Owns: it is closed when the session ends, or at once if there are too many.
+    ///
+    /// # Errors
+    /// The descriptor can't be made non-blocking.
+    pub fn serve(&self, transport: OwnedFd) -> Result<(), EngineError> {
+        rustix::io::ioctl_fionbio(&transport, true)
+            .map_err(|error| EngineError::new("ioctl", error))?;
+        self.shared.mail(0, Mail::Transport(transport));
+        Ok(())
+    }
+
     /// Readable when [`Gateway::upcalls`] has something to take.
     pub fn upcall_fd(&self) -> BorrowedFd<'_> {
         self.shared.upcalls.bell()

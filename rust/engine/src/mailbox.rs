@@ -52,6 +52,8 @@ pub(crate) struct SessionKey {
 pub(crate) enum Mail {
     /// Serve this transport.
     Session(OwnedFd),
+    /// Give this transport, which no listener of ours has accepted, to whose turn it is.
+    Transport(OwnedFd),
     /// Accept sessions from this listener.
     Listener(OwnedFd),
     /// Do this on a conversation of yours for a request of another worker.

@@ -63,6 +63,8 @@ pub(crate) struct Worker {
     next_serial: u32,
     /// The worker that the next session goes to.
     turn_of: u16,
+    /// Whether sessions may still begin.
+    open: bool,
     drain: Option<Instant>,
     aborted: bool,
 }
@@ -84,6 +86,7 @@ impl Worker {
             patience: None,
             next_serial: 0,
             turn_of: 0,
+            open: true,
             drain: None,
             aborted: false,
         })
@@ -323,7 +326,9 @@ impl Worker {
         while let Some(letter) = mail.pop_front() {
             match letter {
                 Mail::Session(transport) => self.adopt(transport),
-                Mail::Listener(listener) => self.add_listener(listener),
+                Mail::Transport(transport) if self.open => self.deal(transport),
+                Mail::Listener(listener) if self.open => self.add_listener(listener),
+                Mail::Transport(_) | Mail::Listener(_) => {}
                 Mail::Operation { waiter, key, operation } => {
                     if let Some(outcome) = self.net.perform(key, waiter, operation) {
                         self.mail_outcome(waiter, outcome);
@@ -337,15 +342,14 @@ impl Worker {
                 }
                 Mail::Room(waiter) => self.offer_room(waiter),
                 Mail::Log => {
-                    let keys: Vec<SessionKey> =
-                        self.sessions.iter().map(|(_, session)| session.key).collect();
+                    let keys: Vec<_> = self.sessions.iter().map(|(_, one)| one.key).collect();
                     for key in keys {
                         self.guarded(key, Session::serve_log);
                     }
                 }
-                Mail::StopListening => self.listeners.clear(),
+                Mail::StopListening => self.stop_listening(),
                 Mail::Drain(deadline) => {
-                    self.listeners.clear();
+                    self.stop_listening();
                     self.drain = Some(deadline);
                     self.net.host.schedule(deadline, Timer::Drain);
                     self.touch_all();
@@ -402,6 +406,11 @@ impl Worker {
             entry.insert(listener);
             self.net.host.ready.push_back(Work::Listener(slot));
         }
+    }
+
+    fn stop_listening(&mut self) {
+        self.open = false;
+        self.listeners.clear();
     }
 
     fn accept(&mut self, slot: u32) {

@@ -41,6 +41,13 @@ impl Gateway {
         self.0.listen(listener).map_err(|error| refused(py, &error))
     }
 
+    /// Takes over the descriptor of a connected stream socket. Errors: `UsageError`, `NetError`.
+    #[pyo3(signature = (fd, /))]
+    fn serve(&self, py: Python<'_>, fd: i32) -> PyResult<()> {
+        let transport = descriptor::owned(fd).map_err(|error| misused(py, error.to_string()))?;
+        self.0.serve(transport).map_err(|error| refused(py, &error))
+    }
+
     /// Readable while questions wait.
     fn upcall_fd(&self) -> i32 {
         self.0.upcall_fd().as_raw_fd()

@@ -12,6 +12,7 @@ from collections import deque
 from typing import Final, NamedTuple, Self
 
 from netrelay.errors import CATALOGUE, NetError
+from netrelay.il.machine import MAX_MESSAGE
 from netrelay.reference.il import packet as il
 from netrelay.reference.il.packet import Packet
 from netrelay.reference.il.received import Placed, Received
@@ -126,7 +127,7 @@ class Conversation:
 
         Errors: `NetError` if it is too long, or the conversation is over or will be.
         """
-        if len(message) > il.MAX_MESSAGE:
+        if len(message) > MAX_MESSAGE:
             raise NetError(*CATALOGUE["TOO_LARGE"])
         if self._draining or self._state in {State.CLOSING, State.CLOSED}:
             raise NetError(*CATALOGUE["HUNGUP"])

@@ -18,7 +18,6 @@ _HEADER: Final = struct.Struct(">HHBBHHII")
 HEADER: Final = _HEADER.size
 # Counted as part of a packet where the original does, and the reason for the longest message.
 IP_HEADER: Final = 20
-MAX_MESSAGE: Final = 65_535 - IP_HEADER - HEADER
 
 
 class Flaw(NetrelayError):

@@ -17,8 +17,8 @@ from netrelay.errors import NetError
 from netrelay.il import ports, sockets
 from netrelay.il.calls import Calls
 from netrelay.il.end import End
+from netrelay.il.machine import MAX_MESSAGE
 from netrelay.reference.il import Il
-from netrelay.reference.il.packet import MAX_MESSAGE
 from netrelay.reference.il.status import State as Word
 from netrelay.reference.il.status import Status
 from netrelay.reference.il.timing import Timing
