@@ -14,10 +14,13 @@ import secrets
 import selectors
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Self
+
+from netrelay import netns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -118,6 +121,18 @@ class Host:
         self.lab.programs.append(program)
         return program
 
+    def socket(self, family: int, kind: int) -> socket.socket:
+        """A socket of this host for the test itself; the lab closes it at the latest."""
+        namespace = netns.open_namespace(self.name)
+        try:
+            with netns.inside(namespace):
+                made = socket.socket(family, kind)
+        finally:
+            os.close(namespace)
+        made.settimeout(PATIENCE_S)
+        self.lab.sockets.append(made)
+        return made
+
 
 @dataclass
 class Lab:
@@ -126,6 +141,7 @@ class Lab:
     mark: str = field(default_factory=lambda: f"nr{secrets.token_hex(2)}")
     hosts: list[Host] = field(default_factory=list)
     programs: list[Program] = field(default_factory=list)
+    sockets: list[socket.socket] = field(default_factory=list)
     wires: int = 0
 
     def host(self, name: str) -> Host:
@@ -157,6 +173,8 @@ class Lab:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for made in self.sockets:
+            made.close()
         for program in self.programs:
             if program.process.poll() is None:
                 program.kill()
