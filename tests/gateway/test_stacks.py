@@ -178,7 +178,7 @@ def test_a_stack_of_an_interface_leaves_by_it(place: Place, server: Server) -> N
     [
         ("netns", "no-such-namespace", "No such file or directory"),
         ("dev", "nosuch0", "No such device"),
-        ("addr", "192.0.2.1", "Cannot assign requested address"),
+        ("addr", "240.0.0.1", "Cannot assign requested address"),
     ],
 )
 def test_a_stack_that_cannot_be_had_is_refused_at_the_start(

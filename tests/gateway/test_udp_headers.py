@@ -403,7 +403,7 @@ def test_a_group_of_ipv6_is_called_and_answers(
 
 @pytest.mark.netns
 def test_an_interface_of_another_stack_is_not_there(wired: RawClient) -> None:
-    for net, address in (("net", "10.7.7.1"), ("net.wire", "198.51.100.1"), ("net", "fd77::7")):
+    for net, address in (("net", "10.7.7.1"), ("net.wire", "240.0.0.1"), ("net", "fd77::7")):
         _, ctl = wired.clone(f"{net}/udp")
         group = "ff02::77" if ":" in address else GROUP
         with pytest.raises(RefusedError, match=r"^not a local IP address$"):
