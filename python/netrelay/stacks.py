@@ -55,7 +55,7 @@ class StackSockets:
 
     def __init__(self, config: StackConfig | None = None) -> None:
         self.address: Ip | None = None
-        self._device = b""
+        self.device: str | None = None
         self._namespace: int | None = None
         if config is None:
             return
@@ -80,8 +80,8 @@ class StackSockets:
             sock = socket.socket(family, kind, protocol)
         try:
             sock.setblocking(False)
-            if self._device:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, self._device)
+            if self.device is not None:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, self.device.encode())
         except OSError:
             sock.close()
             raise
@@ -106,7 +106,7 @@ class StackSockets:
             case "netns":
                 self._namespace = netns.open_namespace(config.value)
             case "dev":
-                self._device = config.value.encode()
+                self.device = config.value
             case "addr":
                 try:
                     self.address = ipaddress.ip_address(config.value)

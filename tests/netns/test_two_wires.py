@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from netrelay.sync import SyncFile, SyncSession
+    from netrelay.client.sync import SyncFile, SyncSession
 
 pytestmark = [pytest.mark.netns, pytest.mark.timeout(180)]
 
@@ -36,6 +36,7 @@ FAR, HERE = [f"{FAR4}/24", f"{FAR6}/64"], [f"{HERE4}/24", f"{HERE6}/64"]
 ENDS = ((FAR4, HERE4), (FAR6, HERE6))
 # Of what is dialled, of what is announced, and of who dials: the same on both wires.
 SERVICE, PUBLISHED, OWN = 7, 7000, 5000
+GROUPS = ("239.1.2.3", "ff02::77")
 # What is before a datagram (docs/tree.md, section 10).
 HEADERS = 52
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
@@ -176,13 +177,13 @@ def _by_interface(made: Lab) -> Wired:
 def _by_address(made: Lab) -> Wired:
     """Both wires end in the gateway, and its routing rules go by its own address."""
     gateway, near, alt = made.host("gw"), made.host("near"), made.host("alt")
-    wires = []
+    wires: list[Wire] = []
     for far, here, table in ((near, HERE4, "101"), (alt, ALSO4, "102")):
         name = made.wire(gateway, far, [f"{here}/24"], FAR[:1])
         gateway.run("ip", "rule", "add", "from", here, "lookup", table)
         gateway.run("ip", "route", "add", "10.0.0.0/24", "dev", name, "table", table)
         wires.append(Wire(f"/net.{table}", name, far, ((FAR4, here),)))
-    return gateway, *wires, [f"101=addr:{HERE4}", f"102=addr:{ALSO4}"]
+    return gateway, wires[0], wires[1], [f"101=addr:{HERE4}", f"102=addr:{ALSO4}"]
 
 
 WIRED = {"netns": _by_namespace, "dev": _by_interface, "addr": _by_address}
@@ -286,6 +287,31 @@ def test_an_answer_with_headers_goes_back_by_its_wire(two: Two) -> None:
             assert caller.recv(100) == b"welcome"
         for caller in callers:
             caller.close()
+
+
+@pytest.mark.parametrize("two", ["netns", "dev"], indirect=True)
+def test_a_group_is_joined_on_the_wire_of_its_stack(two: Two) -> None:
+    """Both wires end in the same address, and the group was joined on the first that had it."""
+    ports = [two.with_headers(wire) for wire in (two.near, two.alt)]
+    for group, family in zip(GROUPS, two.families(), strict=True):
+        for (ctl, _), (_, _, here) in zip(ports, family, strict=True):
+            ctl.write(f"addmulti {here} {group}".encode())
+        for wire, far, _ in reversed(family):
+            sender = wire.far.socket(_family(far), socket.SOCK_DGRAM)
+            sender.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, wire.name.encode())
+            sender.sendto(wire.words, (group, PUBLISHED))
+        for (_, data), (wire, _, _) in zip(ports, family, strict=True):
+            assert data.read(1000)[HEADERS:] == wire.words
+        for (ctl, _), (_, _, here) in zip(ports, family, strict=True):
+            ctl.write(f"delmulti {here} {group}".encode())
+
+
+@pytest.mark.parametrize("two", ["dev"], indirect=True)
+def test_a_stack_of_an_interface_has_no_group_on_another(two: Two) -> None:
+    ctl, _ = two.with_headers(two.near)
+    for address, group in zip(("127.0.0.1", "::1"), GROUPS, strict=True):
+        with pytest.raises(NetError, match=r"^not a local IP address$"):
+            ctl.write(f"addmulti {address} {group}".encode())
 
 
 @pytest.mark.parametrize("two", ["netns"], indirect=True)

@@ -116,6 +116,14 @@ impl Sockets {
         }
     }
 
+    /// The only interface that it has, if it is that kind of stack.
+    pub(crate) fn device(&self) -> Option<&str> {
+        match self {
+            Self::Device(name) => Some(name),
+            _ => None,
+        }
+    }
+
     /// Does `act` while this thread is in the stack's network namespace.
     ///
     /// Aborts the process if the thread can't go back: a worker that is in another network than it
@@ -164,7 +172,7 @@ mod tests {
             (StackKind::Namespace, "no-such-namespace"),
             (StackKind::Namespace, "/etc/hostname"),
             (StackKind::Device, "nosuchdevice0"),
-            (StackKind::Address, "192.0.2.1"),
+            (StackKind::Address, "240.0.0.1"),
             (StackKind::Address, "x"),
         ] {
             assert!(stack(kind, value).is_err(), "{value}");

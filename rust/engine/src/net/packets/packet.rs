@@ -152,7 +152,7 @@ pub(crate) fn name(
 }
 
 /// An address as all of ours are: without a zone, and of IPv4 if it is mapped.
-fn plain(name: &SockaddrStorage) -> Option<SocketAddr> {
+pub(crate) fn plain(name: &SockaddrStorage) -> Option<SocketAddr> {
     let four = name.as_sockaddr_in().map(|name| SocketAddr::from((name.ip(), name.port())));
     let six = || name.as_sockaddr_in6().map(|name| (name.ip().to_canonical(), name.port()).into());
     four.or_else(six)

@@ -1,20 +1,25 @@
 //! Which groups a socket belongs to, and the interfaces by which it does (docs/tree.md, 10).
 //!
-//! An interface is named by an address that it has. Memberships end with the socket.
+//! An interface is named by an address that it has; two may have the same one, of which a stack of
+//! one interface means its own. Memberships end with the socket.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use netrelay_proto::error::Refusal;
+use nix::ifaddrs::getifaddrs;
+use nix::net::if_::if_nametoindex;
 use rustix::io::Errno;
 use rustix::net::sockopt::{
-    set_ip_add_membership, set_ip_drop_membership, set_ip_multicast_if, set_ipv6_add_membership,
-    set_ipv6_drop_membership, set_ipv6_multicast_if, socket_domain,
+    set_ip_add_membership_with_ifindex, set_ip_drop_membership_with_ifindex,
+    set_ip_multicast_if_with_ifindex, set_ipv6_add_membership, set_ipv6_drop_membership,
+    set_ipv6_multicast_if, socket_domain,
 };
 use rustix::net::{AddressFamily, SocketType};
 
-use crate::error::refusal;
+use crate::error::{errno, refusal};
 use crate::net::address::Local;
+use crate::net::packets::packet::plain;
 use crate::net::sockets::{Sockets, family};
 
 /// A group, and an address of the interface; both of one family.
@@ -42,9 +47,12 @@ impl Membership {
         let own = Local { address: Some(self.interface), ..Local::default() };
         from.local(Some(own), None)?;
         let probe = from.make(family(self.interface), SocketType::DGRAM, None)?;
+        let number = interface_of(self.interface, from)?;
         match self.interface {
-            IpAddr::V4(four) => set_ip_multicast_if(&probe, &four),
-            IpAddr::V6(six) => set_ipv6_multicast_if(&probe, interface_of(six, from)?),
+            IpAddr::V4(four) => {
+                set_ip_multicast_if_with_ifindex(&probe, &Ipv4Addr::UNSPECIFIED, &four, number)
+            }
+            IpAddr::V6(_) => set_ipv6_multicast_if(&probe, number),
         }
     }
 
@@ -52,12 +60,15 @@ impl Membership {
         if self.group.is_ipv6() && socket_domain(socket) != Ok(AddressFamily::INET6) {
             return Err(Refusal::INCOMPATIBLE_MULTICAST);
         }
-        let joined = match (self.group, self.interface) {
-            (IpAddr::V4(group), IpAddr::V4(four)) => set_ip_add_membership(socket, &group, &four),
-            (IpAddr::V6(group), IpAddr::V6(six)) => interface_of(six, from)
-                .and_then(|interface| set_ipv6_add_membership(socket, &group, interface)),
-            _ => Err(Errno::INVAL),
-        };
+        let joined = interface_of(self.interface, from).and_then(|number| {
+            match (self.group, self.interface) {
+                (IpAddr::V4(group), IpAddr::V4(four)) => {
+                    set_ip_add_membership_with_ifindex(socket, &group, &four, number)
+                }
+                (IpAddr::V6(group), _) => set_ipv6_add_membership(socket, &group, number),
+                _ => Err(Errno::INVAL),
+            }
+        });
         match joined {
             // It is in the group already.
             Ok(()) | Err(Errno::ADDRINUSE) => Ok(()),
@@ -67,11 +78,12 @@ impl Membership {
     }
 
     fn leave(self, socket: BorrowedFd<'_>, from: &Sockets) -> Result<(), Errno> {
+        let number = interface_of(self.interface, from)?;
         match (self.group, self.interface) {
-            (IpAddr::V4(group), IpAddr::V4(four)) => set_ip_drop_membership(socket, &group, &four),
-            (IpAddr::V6(group), IpAddr::V6(six)) => {
-                set_ipv6_drop_membership(socket, &group, interface_of(six, from)?)
+            (IpAddr::V4(group), IpAddr::V4(four)) => {
+                set_ip_drop_membership_with_ifindex(socket, &group, &four, number)
             }
+            (IpAddr::V6(group), _) => set_ipv6_drop_membership(socket, &group, number),
             _ => Err(Errno::INVAL),
         }
     }
@@ -135,21 +147,44 @@ impl Groups {
 pub(crate) fn sending_by(to: IpAddr, source: IpAddr, from: &Sockets) -> Result<u32, Errno> {
     match (to, source) {
         (IpAddr::V6(to), IpAddr::V6(source)) if to.is_multicast() || to.is_unicast_link_local() => {
-            interface_of(source, from)
+            interface_of(source.into(), from)
         }
         _ => Ok(0),
     }
 }
 
-/// The number of the interface that has an address.
-fn interface_of(address: Ipv6Addr, from: &Sockets) -> Result<u32, Errno> {
+/// The number of the stack's interface that has an address; 0 where the host finds it by that.
+///
+/// # Errors
+/// `NODEV` if none has.
+fn interface_of(address: IpAddr, from: &Sockets) -> Result<u32, Errno> {
+    match (from.device(), address) {
+        (Some(device), _) if has(device, address)? => if_nametoindex(device).map_err(errno),
+        (Some(_), _) => Err(Errno::NODEV),
+        (None, IpAddr::V4(_)) => Ok(0),
+        (None, IpAddr::V6(six)) => listed(six, &from.proc("if_inet6")).ok_or(Errno::NODEV),
+    }
+}
+
+/// Whether an interface has an address. It is asked where the worker is: a stack of an interface is
+/// in no other namespace.
+fn has(device: &str, address: IpAddr) -> Result<bool, Errno> {
+    let mut all = getifaddrs().map_err(errno)?;
+    Ok(all.any(|each| {
+        // An address of IPv4 is listed by its label, `eth0:1`.
+        let name = each.interface_name.split(':').next();
+        let own = each.address.as_ref().and_then(plain).map(|own| own.ip());
+        name == Some(device) && own == Some(address)
+    }))
+}
+
+/// The number of the first interface that `if_inet6` of /proc has an address of.
+fn listed(address: Ipv6Addr, text: &str) -> Option<u32> {
     let wanted = format!("{:032x}", address.to_bits());
-    let text = from.proc("if_inet6");
-    let found = text.lines().find_map(|line| {
+    text.lines().find_map(|line| {
         let mut words = line.split_ascii_whitespace();
         (words.next() == Some(&wanted)).then(|| u32::from_str_radix(words.next()?, 16).ok())?
-    });
-    found.ok_or(Errno::NODEV)
+    })
 }
 
 #[cfg(test)]
@@ -168,8 +203,17 @@ mod tests {
 
     #[test]
     fn the_loopback_interface_is_the_first() {
-        assert_eq!(interface_of(Ipv6Addr::LOCALHOST, &Sockets::Own), Ok(1));
+        assert_eq!(interface_of(Ipv6Addr::LOCALHOST.into(), &Sockets::Own), Ok(1));
         let nobodys = "2001:db8::1".parse().unwrap();
         assert_eq!(interface_of(nobodys, &Sockets::Own), Err(Errno::NODEV));
+    }
+
+    #[test]
+    fn a_stack_of_an_interface_has_the_addresses_of_that() {
+        let lo = Sockets::Device("lo".into());
+        assert_eq!(interface_of(Ipv4Addr::LOCALHOST.into(), &lo), Ok(1));
+        assert_eq!(interface_of(Ipv6Addr::LOCALHOST.into(), &lo), Ok(1));
+        let nobodys = "240.0.0.1".parse().unwrap();
+        assert_eq!(interface_of(nobodys, &lo), Err(Errno::NODEV));
     }
 }
