@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Scripted:
-    """The importer's face, without a session behind it."""
+    """The importer's face, without a session behind it; dials and pumps are for tests of a core."""
 
     asked: list[tuple[int, Message]] = field(default_factory=list)
     flushed: list[int] = field(default_factory=list)

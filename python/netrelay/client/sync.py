@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from abc import ABC, abstractmethod
 from concurrent import futures
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -100,7 +101,7 @@ def _pass_on(done: asyncio.Task[_R], outcome: futures.Future[_R]) -> None:
         outcome.set_result(done.result())
 
 
-class _Closing:
+class _Closing(ABC):
     """What `with` closes at the end of its block."""
 
     def __enter__(self) -> Self:
@@ -116,9 +117,9 @@ class _Closing:
         """Close it."""
         self.close()
 
+    @abstractmethod
     def close(self) -> None:
         """Give up what it stands for; once is enough."""
-        raise NotImplementedError
 
 
 class SyncFile(_Closing):

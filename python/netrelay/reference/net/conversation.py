@@ -10,6 +10,8 @@ import enum
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 
+from netrelay.reference.net.address import NOWHERE
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
@@ -110,6 +112,17 @@ class Conversation(ABC):
         self.opens = 0
         self.state = State.IDLE
         self._around = around
+        self._local = self._remote = NOWHERE
+
+    @property
+    def local(self) -> str:
+        """The text of local."""
+        return f"{self._local}\n"
+
+    @property
+    def remote(self) -> str:
+        """The text of remote."""
+        return f"{self._remote}\n"
 
     @staticmethod
     @abstractmethod
@@ -145,16 +158,6 @@ class Conversation(ABC):
 
         Errors: `not announced`.
         """
-
-    @property
-    @abstractmethod
-    def local(self) -> str:
-        """The text of local."""
-
-    @property
-    @abstractmethod
-    def remote(self) -> str:
-        """The text of remote."""
 
     @property
     @abstractmethod

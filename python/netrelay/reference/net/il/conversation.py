@@ -70,7 +70,6 @@ class IlConversation(Conversation):
         self._arrived: deque[bytes] = deque()
         self._failure: NetError | None = None
         self._zeros = _ZEROS
-        self._local = self._remote = NOWHERE
         self._bound: Address | None = None
         self._bound_low = False
         self._tuning = Tuning()
@@ -162,17 +161,7 @@ class IlConversation(Conversation):
         request.park(lambda: self._unlisten(request))
         self._take_calls()
 
-    # local, remote, status
-
-    @property
-    def local(self) -> str:
-        """The text of local."""
-        return f"{self._local}\n"
-
-    @property
-    def remote(self) -> str:
-        """The text of remote."""
-        return f"{self._remote}\n"
+    # status
 
     @property
     def status(self) -> str:

@@ -60,7 +60,6 @@ class PacketConversation(Conversation):
         self._listens: deque[Request] = deque()
         self._failure: NetError | None = None
         self._zeros = _ZEROS
-        self._local = self._remote = NOWHERE
         self._bound: Address | None = None
         self._bound_low = False
         self._tuning = Tuning()
@@ -201,17 +200,7 @@ class PacketConversation(Conversation):
         request.park(lambda: self._unlisten(request))
         self._serve_listens()
 
-    # local, remote, status
-
-    @property
-    def local(self) -> str:
-        """The text of local."""
-        return f"{self._local}\n"
-
-    @property
-    def remote(self) -> str:
-        """The text of remote."""
-        return f"{self._remote}\n"
+    # status
 
     @property
     def status(self) -> str:

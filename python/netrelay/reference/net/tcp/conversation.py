@@ -61,7 +61,6 @@ class TcpConversation(Conversation):
         self._connecting: Request | None = None
         self._bound: Address | None = None
         self._bound_low = False
-        self._local = self._remote = NOWHERE
         self._tuning = Tuning()
         self._keepalive_ms = 0
 
@@ -168,17 +167,7 @@ class TcpConversation(Conversation):
         request.park(lambda: self._unlisten(request))
         self._take_calls()
 
-    # local, remote, status
-
-    @property
-    def local(self) -> str:
-        """The text of local."""
-        return f"{self._local}\n"
-
-    @property
-    def remote(self) -> str:
-        """The text of remote."""
-        return f"{self._remote}\n"
+    # status
 
     @property
     def status(self) -> str:
