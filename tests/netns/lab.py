@@ -29,7 +29,7 @@ PATIENCE_S = 30.0
 
 
 def missing() -> str | None:
-    """What the lab lacks on this machine, or nothing."""
+    """What the lab lacks on this machine, or nothing. CI fails what is skipped for that."""
     if os.geteuid() != 0:
         return "network namespaces need root"
     for tool in ("ip", "curl"):
