@@ -11,6 +11,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import re
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from netrelay.core import Core
 
 faulthandler.enable()
+# A job in the background of a shell ignores it, and so would every program that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 _CHECKS = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
 settings.register_profile("fast", max_examples=50, deadline=None, suppress_health_check=_CHECKS)
 settings.register_profile(
