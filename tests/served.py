@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from netrelay.core import Core
 
 NET: Final = (
-    "tcp", "udp", "ipifc", "il", "arp", "bootp", "ndb", "iproute", "ipselftab", "log", "cs", "dns",
+    "tcp", "udp", "ipifc", "icmp", "icmpv6", "il",
+    "arp", "bootp", "ndb", "iproute", "ipselftab", "log", "cs", "dns",
 )  # fmt: skip
 LACKING: Final[dict[str, frozenset[str]]] = {
     "python": frozenset(),

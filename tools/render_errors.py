@@ -21,7 +21,8 @@ changing one is a breaking change. Rendered from `netrelay.errors` by `tools/ren
 `rust/proto/src/error.rs` holds the same table.
 
 The words are the original system's, misspellings included. dial(2) and scripts look for `refused`,
-`in use`, `does not exist`, `translate`.
+`in use`, `does not exist`, `translate`. Behind `ttl exceeded` and `frag time exceeded` comes ` at `
+and the address of the host that says so.
 
 In plain 9P2000 there is no number, and Linux's client makes one of the text, by a table of its own
 that has few of these words. A session of plain 9P2000 in which the user `nobody` has attached (as

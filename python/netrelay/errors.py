@@ -119,6 +119,17 @@ CATALOGUE: Final[dict[str, tuple[str, int]]] = {
     "PRECEDENCE_CUTOFF": ("precedence cutoff in effect", errno.EHOSTUNREACH),
     "TTL_EXCEEDED": ("ttl exceeded", errno.EHOSTUNREACH),
     "IP_FOUR_ONLY": ("only IP version 4 supported", errno.EINVAL),
+    "FRAG_TIME_EXCEEDED": ("frag time exceeded", errno.EHOSTUNREACH),
+    "NO_ROUTE_TO_DESTINATION": ("no route to destination", errno.ENETUNREACH),
+    "DESTINATION_PROHIBITED": (
+        "comm with destination administratively prohibited",
+        errno.EHOSTUNREACH,
+    ),
+    "BEYOND_SCOPE": ("beyond scope of source address", errno.EHOSTUNREACH),
+    "ADDRESS_UNREACHABLE": ("address unreachable", errno.EHOSTUNREACH),
+    "SOURCE_FAILED_POLICY": ("source address failed ingress/egress policy", errno.EHOSTUNREACH),
+    "ROUTE_REJECTED": ("reject route to destination", errno.EHOSTUNREACH),
+    "UNKNOWN_CODE": ("icmp unreachable: unknown code", errno.EHOSTUNREACH),
     "BAD_ARG": ("bad arg in system call", errno.EINVAL),
     "BAD_CONTROL": ("bad process or channel control request", errno.EINVAL),
     "BAD_ARP": ("bad arp", errno.EINVAL),
@@ -194,8 +205,9 @@ _NUMBERS: Final = dict(reversed(CATALOGUE.values()))
 
 def errno_of(text: str) -> int:
     """The errno that goes with a text: that of a table, else by the words dial(2) looks for."""
-    if text in _NUMBERS:
-        return _NUMBERS[text]
+    for known in (text, text.partition(" at ")[0]):
+        if known in _NUMBERS:
+            return _NUMBERS[known]
     answer = text.removeprefix("cs: ").removeprefix("dns: ")
     for words, number in NAME_TEXTS.items():
         if answer.startswith(words):

@@ -40,19 +40,29 @@ TEXTS = [
     (3, 13, "communication administratively prohibited", 113),
     (3, 14, "host precedence violation", 113),
     (3, 15, "precedence cutoff in effect", 113),
-    (11, 0, "ttl exceeded", 113),
+    (11, 0, "ttl exceeded at 127.0.0.1", 113),
 ]
 TEXTS_V6 = [
-    (1, 0, "net unreachable", 101),
-    (1, 1, "communication administratively prohibited", 113),
-    (1, 2, "host unreachable", 113),
-    (1, 3, "host unreachable", 113),
+    (1, 0, "no route to destination", 101),
+    (1, 1, "comm with destination administratively prohibited", 113),
+    (1, 2, "beyond scope of source address", 113),
+    (1, 3, "address unreachable", 113),
     (1, 4, "port unreachable", 111),
-    (1, 6, "host unreachable", 113),
-    (3, 0, "ttl exceeded", 113),
+    (1, 5, "source address failed ingress/egress policy", 113),
+    (1, 6, "reject route to destination", 113),
+    (1, 9, "icmp unreachable: unknown code", 113),
+    (3, 0, "ttl exceeded at ::1", 113),
+    (3, 1, "frag time exceeded at ::1", 113),
 ]
-# Fragmentation needed (of a length that changes nothing), parameter problem, packet too big.
-NO_ADVICE = [("127.0.0.1", 3, 4), ("127.0.0.1", 12, 0), ("::1", 2, 0), ("::1", 4, 0)]
+# Fragmentation needed (of a length that changes nothing), reassembly that took too long, parameter
+# problem, packet too big.
+NO_ADVICE = [
+    ("127.0.0.1", 3, 4),
+    ("127.0.0.1", 11, 1),
+    ("127.0.0.1", 12, 0),
+    ("::1", 2, 0),
+    ("::1", 4, 0),
+]
 LARGE = 65535
 
 

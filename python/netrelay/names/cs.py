@@ -27,6 +27,8 @@ MAX_REPLY = 256
 _SERVICE = re.compile(r"[A-Za-z0-9$-]+\Z")
 _NUMERIC = re.compile(r"[0-9.]+\Z")
 _FIELDS = 4
+# The networks with addresses of one family alone, and whether that is IPv6.
+_SIX = {"icmp": False, "icmpv6": True, "il": False}
 
 
 class QueryRefused(Exception):  # noqa: N818 (it is the answer, not a fault)
@@ -49,7 +51,7 @@ class Cs:
     host_owner: str
     ndb: Database = field(default_factory=Database)
     nets: Sequence[str] = ("tcp",)
-    explicit: Sequence[str] = ("udp", "il")
+    explicit: Sequence[str] = ("udp", "icmp", "icmpv6", "il")
     netdir: str = "/net"
 
     async def answer(self, query: str, user: str) -> list[bytes]:
@@ -75,7 +77,7 @@ class Cs:
             self._reply(name, f"{ip}!{port}{tail}")
             for name, port in ports
             for ip in addresses
-            if name != "il" or ":" not in ip
+            if (":" in ip) == _SIX.get(name, ":" in ip)
         ]
         if not lines:
             raise QueryRefused("can't translate address")

@@ -36,7 +36,7 @@ PLAN9: Final = {"tcp": TCP, "il": IL}
 
 
 def port_of(net: str, service: str) -> int | None:
-    """The port of a service's name on `net` (`tcp`, `udp` or `il`); None when nobody knows it.
+    """The port of a service's name on `net` (`tcp`, `udp`, `il`, …); None when nobody knows it.
 
     Blocks: reads the host's table of services, which is a small file.
     """

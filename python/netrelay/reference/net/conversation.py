@@ -14,7 +14,8 @@ from netrelay.reference.net.address import NOWHERE
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections import Counter
+    from collections.abc import Callable, Hashable
 
     from netrelay.reference.net.address import Address, Ip
     from netrelay.reference.net.il.stats import Totals
@@ -89,6 +90,12 @@ class Surroundings(Protocol):
 
     def check_grant(self, name: str) -> None:
         """Whether the operator has granted something. Errors: `permission denied`."""
+
+    def taken(self, protocol: int) -> set[Hashable]:
+        """What conversations of a protocol have each for itself, such as the ids of icmp."""
+
+    def tally(self, protocol: int) -> Counter[str]:
+        """What conversations of a protocol have counted together, for its stats."""
 
     def count(self, name: str, change: int) -> None:
         """Bump a counter."""

@@ -103,9 +103,10 @@ def tokenize(line: bytes) -> list[bytes]:
     return words
 
 
-def parse(line: bytes, own: Verbs) -> Command:
+def parse(line: bytes, own: Verbs, unknown: str = "UNKNOWN_CONTROL") -> Command:
     """The command of one write to a conversation of the protocol that has these verbs.
 
+    `unknown` is the refusal of others.
     Errors: as listed in docs/tree.md.
     """
     words = tokenize(line)
@@ -131,7 +132,7 @@ def parse(line: bytes, own: Verbs) -> Command:
             return IgnoreAdvice()
         case ((b"announce" | b"bind"), _):
             raise refusal(f"BAD_ARGS_TO_{verb.decode().upper()}")
-    raise refusal("UNKNOWN_CONTROL")
+    raise refusal(unknown)
 
 
 def connect(args: list[bytes]) -> Connect:

@@ -57,5 +57,9 @@ def qout(sock: socket.socket) -> int:
 
 
 def _queued(sock: socket.socket, request: int) -> int:
-    (count,) = struct.unpack("=i", fcntl.ioctl(sock, request, b"\0" * 4))
+    """The length of one of its queues; 0 of a socket that does not tell."""
+    try:
+        (count,) = struct.unpack("=i", fcntl.ioctl(sock, request, b"\0" * 4))
+    except OSError:
+        return 0
     return int(count)

@@ -5,14 +5,18 @@ Nothing of it is ever seen in another one. What all stacks share is in `shared`.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final, cast
 
+from netrelay.reference.net.icmp.conversation import IcmpConversation, Icmpv6Conversation
 from netrelay.reference.net.il.conversation import IlConversation
 from netrelay.reference.net.il.stats import Totals
 from netrelay.reference.net.log import Log
 from netrelay.reference.net.ndb import Ndb
 from netrelay.reference.net.protocol import (
     BY_NUMBER,
+    ICMP,
+    ICMPV6,
     IL,
     IPIFC,
     PROTOCOLS,
@@ -30,7 +34,7 @@ from netrelay.reference.net.udp.conversation import UdpConversation
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from netrelay.reference.net.address import Address, Ip
     from netrelay.reference.net.conversation import Conversation, Kin, Retiring
@@ -40,6 +44,8 @@ if TYPE_CHECKING:
 _CONVERSATIONS: Final[dict[int, type[Conversation]]] = {
     TCP.number: TcpConversation,
     UDP.number: UdpConversation,
+    ICMP.number: IcmpConversation,
+    ICMPV6.number: Icmpv6Conversation,
     IL.number: IlConversation,
 }
 
@@ -58,6 +64,8 @@ class Stack:
         self._slots = {
             each.number: self._slots_of(each) for each in PROTOCOLS if each.makes is not Makes.HOST
         }
+        self._taken: dict[int, set[Hashable]] = {each.number: set() for each in PROTOCOLS}
+        self._tallies: dict[int, Counter[str]] = {each.number: Counter() for each in PROTOCOLS}
         # How many the host has, ever had; Python tells.
         self.interfaces = 0
 
@@ -122,6 +130,14 @@ class Stack:
         """Errors: `permission denied`."""
         if name not in self._shared.config.grant:
             raise refusal("PERMISSION_DENIED")
+
+    def taken(self, protocol: int) -> set[Hashable]:
+        """What conversations of a protocol have each for itself."""
+        return self._taken[protocol]
+
+    def tally(self, protocol: int) -> Counter[str]:
+        """What conversations of a protocol have counted together."""
+        return self._tallies[protocol]
 
     def retire(self, close: Callable[[float, Callable[[Retiring], None]], Retiring]) -> None:
         """Close a connection in the background."""

@@ -13,7 +13,7 @@ use rustix::net::{getpeername, getsockname};
 use super::address::Local;
 
 /// The ports that `!r` asks for one of, as the original has them.
-const RESTRICTED: RangeInclusive<u16> = 600..=1023;
+pub(crate) const RESTRICTED: RangeInclusive<u16> = 600..=1023;
 
 /// Takes the local end `address` with the port that `local` asks for.
 ///

@@ -15,6 +15,7 @@ use std::os::fd::BorrowedFd;
 use netrelay_proto::error::Refusal;
 
 use super::host::Host;
+use super::icmp::Icmp;
 use super::il::IlConversation;
 use super::operation::Outcome;
 use super::packets::PacketConversation;
@@ -129,6 +130,7 @@ pub(crate) fn make(key: Key) -> Option<Box<dyn Conversation>> {
     match key.branch.protocol {
         Protocol::Tcp => Some(Box::new(TcpConversation::new(key))),
         Protocol::Udp => Some(Box::new(PacketConversation::<Udp>::new(key))),
+        Protocol::Icmp | Protocol::Icmpv6 => Some(Box::new(PacketConversation::<Icmp>::new(key))),
         Protocol::Il => Some(Box::new(IlConversation::new(key))),
         Protocol::Ipifc => None,
     }

@@ -5,6 +5,7 @@
 //! one that parses may still come at the wrong time, which its conversation says.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use netrelay_proto::error::Refusal;
 
@@ -38,6 +39,9 @@ pub(crate) enum Command<Own> {
 
 /// The verbs of one protocol alone, and the words behind them.
 pub(crate) trait Verbs: Sized {
+    /// The refusal of a verb that the protocol does not have.
+    const UNKNOWN: Refusal = Refusal::UNKNOWN_CONTROL;
+
     /// The command, or none if the verb is not of this protocol.
     ///
     /// # Errors
@@ -76,8 +80,20 @@ impl<Own: Verbs> Command<Own> {
             "ttl" => byte(arguments, DEFAULT_TTL).map(Self::Ttl).ok_or(Refusal::BAD_ARGS_TO_TTL),
             "tos" => byte(arguments, 0).map(Self::Tos).ok_or(Refusal::BAD_ARGS_TO_TOS),
             "ignoreadvice" => Ok(Self::IgnoreAdvice),
-            _ => Err(Refusal::UNKNOWN_CONTROL),
+            _ => Err(Own::UNKNOWN),
         }
+    }
+
+    /// The addresses that are named in it.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let addresses = match self {
+            Self::Connect { remote, local } => {
+                [Some(remote.socket.ip()), local.and_then(|local| local.address)]
+            }
+            Self::Announce(local) | Self::Bind(local) => [local.address, None],
+            _ => [None, None],
+        };
+        addresses.into_iter().flatten()
     }
 }
 

@@ -10,16 +10,19 @@
 pub(crate) mod address;
 mod binding;
 mod calls;
+pub(crate) mod claims;
 pub(crate) mod conversation;
 pub(crate) mod ctl;
 mod filter;
 pub(crate) mod guard;
 mod held;
 pub(crate) mod host;
+mod icmp;
 mod il;
 mod info;
 pub(crate) mod operation;
 mod packets;
+mod random;
 pub(crate) mod registry;
 mod retiring;
 mod snmp;
@@ -188,6 +191,8 @@ impl Net {
             Protocol::Udp => {
                 udp::stats::text(&stack.sockets.proc("snmp"), &stack.sockets.proc("snmp6"))
             }
+            Protocol::Icmp => icmp::stats::text(&stack.sockets.proc("snmp")),
+            Protocol::Icmpv6 => icmp::stats::text_six(&stack.sockets.proc("snmp6")),
             Protocol::Il => stack.il.text(),
             Protocol::Ipifc => String::new(),
         }

@@ -1,5 +1,5 @@
-//! The host's counts as it gives them in `/proc/net/snmp` (proc(5)): pairs of lines, names above
-//! values.
+//! The host's counts as it gives them in `/proc/net/snmp` (proc(5)), pairs of lines with names above
+//! values, and in `snmp6`, a line for each.
 
 /// The value of `name` in the lines that begin with `protocol` and a colon; 0 if there is none.
 pub(crate) fn value(snmp: &str, protocol: &str, name: &str) -> u64 {
@@ -10,4 +10,13 @@ pub(crate) fn value(snmp: &str, protocol: &str, name: &str) -> u64 {
     };
     let mut columns = names.split_ascii_whitespace().zip(values.split_ascii_whitespace());
     columns.find(|column| column.0 == name).and_then(|column| column.1.parse().ok()).unwrap_or(0)
+}
+
+/// The count of `snmp6` that is called `protocol` and `name`; 0 if there is none.
+pub(crate) fn value_six(snmp6: &str, protocol: &str, name: &str) -> u64 {
+    let value = |line: &str| {
+        let (label, count) = line.split_once(char::is_whitespace)?;
+        (label.strip_prefix(protocol) == Some(name)).then(|| count.trim().parse().ok())?
+    };
+    snmp6.lines().find_map(value).unwrap_or(0)
 }

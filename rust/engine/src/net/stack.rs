@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::claims::Claims;
 use super::il::stats::Totals;
 use super::registry::Registry;
 use super::sockets::Sockets;
@@ -23,6 +24,7 @@ use crate::tree::qid::MAX_CONVERSATIONS;
 pub(crate) struct Stack {
     pub(crate) sockets: Sockets,
     pub(crate) log: Log,
+    pub(crate) claims: Claims,
     /// What conversations of il have counted.
     pub(crate) il: Totals,
     registries: HashMap<Protocol, Registry>,
@@ -39,6 +41,7 @@ impl Stack {
         Self {
             sockets,
             log: Log::default(),
+            claims: Claims::default(),
             il: Totals::default(),
             registries: made.map(|protocol| (protocol, registry())).collect(),
             ndb: Mutex::new(Ndb::new(&config.ndb)),

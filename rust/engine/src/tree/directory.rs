@@ -188,7 +188,7 @@ mod tests {
             .unwrap();
         let names: Vec<_> =
             stats(&out, Dialect::U).map(|stat| stat.unwrap().name.to_owned()).collect();
-        assert_eq!(names[..4], ["tcp", "udp", "ipifc", "il"]);
+        assert_eq!(names[..3], ["tcp", "udp", "ipifc"]);
     }
 
     fn entries(listing: &mut Listing, root: Node, at: (u64, u32)) -> Vec<(String, u64, u64)> {

@@ -141,6 +141,8 @@ mod tests {
             "tcp",
             "udp",
             "ipifc",
+            "icmp",
+            "icmpv6",
             "il",
             "arp",
             "bootp",

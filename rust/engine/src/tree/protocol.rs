@@ -14,13 +14,18 @@ pub(crate) enum Protocol {
     Udp,
     /// The host's interfaces, of which Python tells.
     Ipifc,
+    /// Whole packets of ICMP.
+    Icmp,
+    /// The same of IPv6.
+    Icmpv6,
     /// Messages, reliable and in order.
     Il,
 }
 
 impl Protocol {
     /// They, in directory order.
-    pub(crate) const ALL: [Self; 4] = [Self::Tcp, Self::Udp, Self::Ipifc, Self::Il];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Tcp, Self::Udp, Self::Ipifc, Self::Icmp, Self::Icmpv6, Self::Il];
 
     /// The protocol of a qid's number.
     pub(crate) fn of(number: u8) -> Option<Self> {
@@ -33,6 +38,8 @@ impl Protocol {
             Self::Tcp => 0,
             Self::Udp => 1,
             Self::Ipifc => 2,
+            Self::Icmp => 3,
+            Self::Icmpv6 => 4,
             Self::Il => 8,
         }
     }
@@ -43,6 +50,8 @@ impl Protocol {
             Self::Tcp => "tcp",
             Self::Udp => "udp",
             Self::Ipifc => "ipifc",
+            Self::Icmp => "icmp",
+            Self::Icmpv6 => "icmpv6",
             Self::Il => "il",
         }
     }
@@ -66,8 +75,8 @@ impl Protocol {
     /// The files of a conversation, in directory order.
     pub(crate) fn files(self) -> &'static [File] {
         match self {
-            Self::Tcp | Self::Udp | Self::Il => &CONVERSATION,
             Self::Ipifc => &INTERFACE,
+            _ => &CONVERSATION,
         }
     }
 }

@@ -464,7 +464,7 @@ class IlConversation(Conversation):
 
     def _heed(self, sock: socket.socket, err: OSError) -> str | None:
         """What a call ends with, by the host's word or by what ICMP said."""
-        why, told = advice.take(sock)
+        why, told = advice.take(sock, lambda _quoted, _to: True)
         if why is None and not told:
             why = of_host(err.errno)
         return None if why is None or self._ignores_advice else why.text

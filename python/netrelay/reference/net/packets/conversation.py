@@ -29,6 +29,7 @@ from netrelay.reference.net.watch import Watch
 if TYPE_CHECKING:
     import socket
 
+    from netrelay.reference.net.address import Ip
     from netrelay.reference.net.conversation import Surroundings
     from netrelay.reference.net.packets.packet import Packet
     from netrelay.reference.net.qids import Place
@@ -49,6 +50,8 @@ class PacketConversation(Conversation):
     MESSAGES = True
     # The verbs of its own, which `_own` carries out.
     VERBS: ClassVar[ctl.Verbs] = {}
+    # The refusal of a verb that it does not have.
+    UNKNOWN: ClassVar[str] = "UNKNOWN_CONTROL"
 
     def __init__(self, around: Surroundings, place: Place, owner: str) -> None:
         super().__init__(around, place, owner)
@@ -94,6 +97,29 @@ class PacketConversation(Conversation):
         Errors: OSError, or a refusal.
         """
 
+    def _check(self, command: ctl.Command) -> None:
+        """Whether a command that parses makes sense. Errors: what it is refused with."""
+
+    def _permit(self) -> None:
+        """Whether the operator lets it connect and announce. Errors: `permission denied`."""
+
+    def _name(self, sock: socket.socket) -> Address:
+        """The local end."""
+        return binding.local_of(sock)
+
+    def _unread(self, sock: socket.socket) -> int:
+        """Bytes that a Tread would get of the next packet that the host has."""
+        return qin(sock)
+
+    def _sent(self, _quoted: bytes, _to: Ip | None) -> bool:
+        """Whether a packet that ICMP quotes, and its destination, was this conversation's."""
+        return True
+
+    @property
+    def _word(self) -> str:
+        """The first word of status."""
+        return "Closed" if self._watch is None else "Open"
+
     def _own(self, command: ctl.Command) -> None:
         """Carry out a command of the protocol's own. Errors: as listed in docs/tree.md."""
 
@@ -102,8 +128,18 @@ class PacketConversation(Conversation):
 
     @property
     def _carries(self) -> bool:
-        """Whether packets go through data."""
+        """Whether packets come through data."""
         return self.state in _OPEN
+
+    @property
+    def _sends(self) -> bool:
+        """Whether they go through it."""
+        return self._carries
+
+    @property
+    def _deaf(self) -> bool:
+        """Whether nothing will ever come, though it is not over."""
+        return False
 
     # data
 
@@ -138,7 +174,7 @@ class PacketConversation(Conversation):
         self._heed_advice()
         if self._failure is not None:
             raise self._failure
-        if self._watch is None or not self._carries:
+        if self._watch is None or not self._sends:
             raise refusal("HUNGUP")
 
     def write(self, write: Write) -> None:
@@ -167,7 +203,8 @@ class PacketConversation(Conversation):
 
     def control(self, request: Request, line: bytes) -> None:
         """A Twrite of ctl, carried out at once. Errors: as listed in docs/tree.md."""
-        command = ctl.parse(line, self.VERBS)
+        command = ctl.parse(line, self.VERBS, self.UNKNOWN)
+        self._check(command)
         self._heed_advice()
         if isinstance(command, _FROM_IDLE) and self.state is not State.IDLE:
             raise refusal("CONNECTION_IN_USE")
@@ -205,8 +242,9 @@ class PacketConversation(Conversation):
     @property
     def status(self) -> str:
         """The text of status."""
+        # Advice that is found now ends it.
         queues = self._queues
-        return f"{'Closed' if self._watch is None else 'Open'} {queues}\n"
+        return f"{self._word} {queues}\n"
 
     @property
     def _queues(self) -> str:
@@ -215,7 +253,7 @@ class PacketConversation(Conversation):
         if self._watch is None:
             return "qin 0 qout 0"
         ahead = self._ahead
-        arrived = len(ahead[0].data) if ahead else qin(self._watch.sock)
+        arrived = len(ahead[0].data) if ahead else self._unread(self._watch.sock)
         return f"qin {arrived} qout {qout(self._watch.sock)}"
 
     @property
@@ -268,6 +306,7 @@ class PacketConversation(Conversation):
 
     def _connect(self, command: ctl.Connect) -> None:
         remote = Address(command.remote.ip, command.remote.port)
+        self._permit()
         self._around.check_dial(command.remote.ip)
         local, low = command.local, command.restricted
         if local is None and self._bound is not None:
@@ -285,6 +324,7 @@ class PacketConversation(Conversation):
         self._around.note(self, "connect", self._remote)
 
     def _announce(self, local: Address, *, restricted: bool) -> None:
+        self._permit()
         try:
             sock = self._announced(local, restricted=restricted)
         except NetError:
@@ -297,7 +337,7 @@ class PacketConversation(Conversation):
     def _opened(self, sock: socket.socket, state: State, remote: Address) -> None:
         """The socket is there."""
         self._watch = Watch(self._around.loop, sock)
-        self._local, self._remote = binding.local_of(sock), remote
+        self._local, self._remote = self._name(sock), remote
         self.state = state
 
     def _bind(self, local: Address, *, restricted: bool) -> None:
@@ -325,7 +365,7 @@ class PacketConversation(Conversation):
             if text is not None:
                 self._used = self._around.loop.time()
                 return text
-        if self.state is not State.HUNGUP:
+        if self.state is not State.HUNGUP and not self._deaf:
             return None
         if self._failure is None and self._zeros:
             self._zeros -= 1
@@ -368,7 +408,7 @@ class PacketConversation(Conversation):
         """
         if self._watch is None or self.state is not State.CONNECTED:
             return False
-        why, told = advice.take(self._watch.sock)
+        why, told = advice.take(self._watch.sock, self._sent)
         if not told and err is not None and err.errno == errno.ECONNREFUSED:
             why, told = refusal("PORT_UNREACHABLE"), True
         if why is not None and not self._ignores_advice:

@@ -25,7 +25,13 @@ SO_RXQ_OVFL: Final = 40
 _INFO4: Final = struct.Struct("=i4s4s")
 _INFO6: Final = struct.Struct("=16sI")
 _LOST: Final = struct.Struct("=I")
-_BESIDE: Final = sum(map(socket.CMSG_SPACE, (_INFO4.size, _INFO6.size, _LOST.size)))
+_NUMBER: Final = struct.Struct("=i")
+_IP_TTL: Final = 2
+_HOPS: Final = {(socket.IPPROTO_IP, _IP_TTL), (socket.IPPROTO_IPV6, socket.IPV6_HOPLIMIT)}
+_TOS: Final = {(socket.IPPROTO_IP, socket.IP_TOS), (socket.IPPROTO_IPV6, socket.IPV6_TCLASS)}
+_BESIDE: Final = sum(
+    map(socket.CMSG_SPACE, (_INFO4.size, _INFO6.size, _LOST.size, _NUMBER.size, _NUMBER.size))
+)
 # No IP packet is larger.
 _LARGEST: Final = 65535
 
@@ -43,6 +49,9 @@ class Packet(NamedTuple):
     interface: int
     here: Ip | None
     lost: int
+    # Of its IP header, where the socket was asked to tell.
+    hops: int = 0
+    tos: int = 0
 
     @property
     def to_many(self) -> bool:
@@ -56,7 +65,7 @@ def receive(sock: socket.socket) -> Packet:
     port = sock.getsockname()[1]
     local: Ip | None = None
     here: Ip | None = None
-    interface = lost = 0
+    interface = lost = hops = tos = 0
     for level, kind, value in beside:
         if (level, kind) == (socket.IPPROTO_IP, IP_PKTINFO):
             interface, own, to = _INFO4.unpack(value)
@@ -67,7 +76,12 @@ def receive(sock: socket.socket) -> Packet:
             here = None if local.is_multicast else local
         elif (level, kind) == (socket.SOL_SOCKET, SO_RXQ_OVFL):
             (lost,) = _LOST.unpack(value)
-    return Packet(data, of_socket(name), Address(local, port), interface, here, lost)
+        elif (level, kind) in _HOPS:
+            (hops,) = _NUMBER.unpack(value)
+        elif (level, kind) in _TOS:
+            tos = value[0] if len(value) == 1 else _NUMBER.unpack(value)[0]
+    ends = of_socket(name), Address(local, port)
+    return Packet(data, *ends, interface, here, lost, hops, tos)
 
 
 def send(

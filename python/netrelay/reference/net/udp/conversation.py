@@ -17,10 +17,11 @@ from netrelay.reference.net.conversation import State
 from netrelay.reference.net.packets.conversation import PacketConversation
 from netrelay.reference.net.packets.packet import send
 from netrelay.reference.net.packets.sockets import drain
+from netrelay.reference.net.packets.sources import check_route, sending_by
 from netrelay.reference.net.refusal import SHORTAGES, of_host
 from netrelay.reference.net.udp import headers, sockets
 from netrelay.reference.net.udp.callers import HANDED, Callers, Ends, ends_of
-from netrelay.reference.net.udp.multicast import Groups, membership, sending_by
+from netrelay.reference.net.udp.multicast import Groups, membership
 from netrelay.reference.net.udp.stats import stats
 from netrelay.reference.net.udp.verbs import VERBS, AddMulti, DelMulti, Headers
 from netrelay.reference.net.watch import Watch
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections import deque
 
     from netrelay.reference.net import ctl
-    from netrelay.reference.net.address import Address
+    from netrelay.reference.net.address import Address, Ip
     from netrelay.reference.net.conversation import Surroundings
     from netrelay.reference.net.packets.packet import Packet
     from netrelay.reference.net.qids import Place
@@ -129,9 +130,18 @@ class UdpConversation(PacketConversation):
 
     def _text(self, packet: Packet) -> bytes | None:
         if self._prefixed:
-            return headers.pack(packet, sockets.answering(self._around.sockets, packet))
+            return headers.pack(packet, self._answering(packet))
         # One that came before its socket was connected may be anybody's.
         return packet.data if packet.remote == self._remote else None
+
+    def _answering(self, packet: Packet) -> Ip | None:
+        """The address from which the host would answer a datagram; none if it can't."""
+        if packet.here is not None or packet.remote.ip is None:
+            return packet.here
+        try:
+            return check_route(self._around.sockets, packet.remote.ip, packet.interface)
+        except OSError:
+            return None
 
     def _send(self, sock: socket.socket, data: bytes) -> bool:
         if not self._prefixed:

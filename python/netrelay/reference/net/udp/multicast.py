@@ -6,10 +6,8 @@ one interface means its own. Memberships end with the socket.
 
 from __future__ import annotations
 
-import array
 import contextlib
 import errno
-import fcntl
 import ipaddress
 import socket
 import struct
@@ -17,17 +15,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from netrelay.reference.net.address import Address, Ip
 from netrelay.reference.net.binding import family_of
+from netrelay.reference.net.packets.sources import interface_of
 from netrelay.reference.net.refusal import of_host, refusal
 
 if TYPE_CHECKING:
     from netrelay.reference.net.sockets import Sockets
 
-_SIOCGIFCONF: Final = 0x8912  # linux/sockios.h
-_IFCONF: Final = struct.Struct("@iP")
-# A name, then a sockaddr_in: family, port and address, all padded to 40 bytes.
-_IFREQ: Final = struct.Struct("=16s4x4s16x")
-# Of some 1600 addresses; the host leaves out what finds no room.
-_ROOM: Final = 64 << 10
 _ANY: Final = ipaddress.IPv4Address(0)
 
 
@@ -110,48 +103,5 @@ class Groups:
             sock.setsockopt(socket.IPPROTO_IPV6, six, group.packed + struct.pack("=I", number))
 
 
-def interface_of(sockets: Sockets, ip: Ip) -> int:
-    """The number of the stack's interface that has an address; 0 where the host finds it by that.
-
-    Errors: OSError if none has.
-    """
-    if ip.version == 4:
-        if sockets.device is None:
-            return 0
-        if (sockets.device, ip) in _fours(sockets):
-            return socket.if_nametoindex(sockets.device)
-    else:
-        for line in sockets.proc("if_inet6").splitlines():
-            address, number, *_, name = line.split()
-            own = sockets.device in (None, name)
-            if own and ipaddress.IPv6Address(bytes.fromhex(address)) == ip:
-                return int(number, 16)
-    raise OSError(errno.ENODEV, "no interface has it")
-
-
-def _fours(sockets: Sockets) -> set[tuple[str, Ip]]:
-    """All addresses of IPv4, each with its interface (netdevice(7), SIOCGIFCONF)."""
-    room = array.array("B", bytes(_ROOM))
-    address, _ = room.buffer_info()
-    with sockets.make(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        told = fcntl.ioctl(probe, _SIOCGIFCONF, _IFCONF.pack(_ROOM, address))
-    length, _ = _IFCONF.unpack(told)
-    found: set[tuple[str, Ip]] = set()
-    for label, four in _IFREQ.iter_unpack(room.tobytes()[:length]):
-        # An address is listed by its label, `eth0:1`.
-        name = label.partition(b"\0")[0].decode().partition(":")[0]
-        found.add((name, ipaddress.IPv4Address(four)))
-    return found
-
-
 def _mreqn(group: Ip, interface: Ip, number: int) -> bytes:
     return group.packed + interface.packed + struct.pack("=i", number)
-
-
-def sending_by(sockets: Sockets, to: Ip, source: Ip) -> int:
-    """The interface by which a packet from `source` has to leave; 0 where the route says it.
-
-    Errors: OSError if there is none.
-    """
-    near = to.version == 6 and (to.is_multicast or to.is_link_local)
-    return interface_of(sockets, source) if near else 0

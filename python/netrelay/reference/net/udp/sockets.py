@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from netrelay.reference.net import binding
-from netrelay.reference.net.address import NOWHERE, Address, of_socket
+from netrelay.reference.net.address import NOWHERE, Address
 from netrelay.reference.net.packets import advice
 from netrelay.reference.net.packets.packet import Packet, name_of
 from netrelay.reference.net.packets.sockets import prepare
@@ -19,7 +19,6 @@ from netrelay.reference.net.packets.sockets import prepare
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from netrelay.reference.net.address import Ip
     from netrelay.reference.net.sockets import Sockets
     from netrelay.reference.net.tuning import Tuning
 
@@ -83,18 +82,6 @@ def call(
         sock.close()
         raise
     return sock
-
-
-def answering(sockets: Sockets, packet: Packet) -> Ip | None:
-    """The address from which the host would answer a datagram; none if it can't."""
-    if packet.here is not None:
-        return packet.here
-    try:
-        with sockets.make(binding.family_of(packet.remote.ip), socket.SOCK_DGRAM) as probe:
-            probe.connect(name_of(probe, packet.remote, packet.interface))
-            return of_socket(probe.getsockname()).ip
-    except OSError:
-        return None
 
 
 def _connect(sock: socket.socket, remote: Address, interface: int = 0) -> None:

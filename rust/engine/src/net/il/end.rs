@@ -216,7 +216,7 @@ impl End {
 
     /// A call ends with the host's word, or with what ICMP said.
     fn heed(&mut self, error: Errno) {
-        let told = advice::take(self.socket.as_fd());
+        let told = advice::take(self.socket.as_fd(), |_, _| true);
         let why = if told.anything { told.advice } else { Some(refusal(error)) };
         if let Some(why) = why
             && !self.ignores_advice

@@ -4,16 +4,20 @@
 //! besides has the next call on the socket fail, once. Some of it is no advice: that a packet has to
 //! be fragmented concerns the kernel alone.
 
+use std::io::IoSliceMut;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use netrelay_proto::error::Refusal;
 use nix::sys::socket::sockopt::{Ipv4RecvErr, Ipv6RecvErr};
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt};
 use rustix::io::Errno;
 use rustix::net::AddressFamily;
 use rustix::net::sockopt::socket_domain;
 
+use super::packet::plain;
 use crate::error::errno;
+use crate::net::address::print;
 
 /// What was in an error queue.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -37,36 +41,57 @@ pub(crate) fn ask_for(socket: BorrowedFd<'_>) -> Result<(), Errno> {
 }
 
 /// Empties the error queue; the call that would have failed next does not, then.
-pub(crate) fn take(socket: BorrowedFd<'_>) -> Told {
+///
+/// Advice is what is about packets that are `mine`, which is asked with the begin of what ICMP has
+/// quoted behind the IP header, and with its destination.
+pub(crate) fn take(socket: BorrowedFd<'_>, mine: impl Fn(&[u8], Option<IpAddr>) -> bool) -> Told {
     let mut told = Told::default();
+    let mut quoted = [0; QUOTED];
     let mut beside = Beside([0; BESIDE]);
     let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
-    while let Ok(message) =
-        recvmsg::<()>(socket.as_raw_fd(), &mut [], Some(&mut beside.0[..]), flags)
-    {
-        for error in message.cmsgs().into_iter().flatten() {
-            let (ControlMessageOwned::Ipv4RecvErr(error, _)
-            | ControlMessageOwned::Ipv6RecvErr(error, _)) = error
-            else {
-                continue;
-            };
-            let meaning = match error.ee_origin {
-                libc::SO_EE_ORIGIN_ICMP => meaning(error.ee_type, error.ee_code),
-                libc::SO_EE_ORIGIN_ICMP6 => meaning_six(error.ee_type, error.ee_code),
-                _ => continue,
-            };
-            told.anything = true;
-            told.advice = told.advice.or(meaning);
+    loop {
+        let mut room = [IoSliceMut::new(&mut quoted)];
+        let (fd, beside) = (socket.as_raw_fd(), Some(&mut beside.0[..]));
+        let Ok(message) = recvmsg::<SockaddrStorage>(fd, &mut room, beside, flags) else { break };
+        let said: Vec<_> =
+            message.cmsgs().into_iter().flatten().map(|part| spoken(&part)).collect();
+        let to = message.address.as_ref().and_then(plain).map(|name| name.ip());
+        let length = message.bytes;
+        for Told { advice, anything } in said {
+            told.anything |= anything;
+            if advice.is_some() && mine(quoted.get(..length).unwrap_or_default(), to) {
+                told.advice = told.advice.or(advice);
+            }
         }
     }
     told
 }
 
+/// What ICMP says in an error of the queue, if the error is ICMP's.
+fn spoken(error: &ControlMessageOwned) -> Told {
+    let advice = match error {
+        ControlMessageOwned::Ipv4RecvErr(error, speaker)
+            if error.ee_origin == libc::SO_EE_ORIGIN_ICMP =>
+        {
+            let speaker = speaker.map(|name| u32::from_be(name.sin_addr.s_addr));
+            meaning((error.ee_type, error.ee_code), speaker.unwrap_or(0).into())
+        }
+        ControlMessageOwned::Ipv6RecvErr(error, speaker)
+            if error.ee_origin == libc::SO_EE_ORIGIN_ICMP6 =>
+        {
+            let speaker = speaker.map(|name| name.sin6_addr.s6_addr);
+            meaning_six((error.ee_type, error.ee_code), speaker.unwrap_or_default().into())
+        }
+        _ => return Told::default(),
+    };
+    Told { advice, anything: true }
+}
+
 /// What a message of ICMP is called as advice; none if it is none.
-fn meaning(kind: u8, code: u8) -> Option<Refusal> {
-    match (kind, code) {
+fn meaning(said: (u8, u8), speaker: Ipv4Addr) -> Option<Refusal> {
+    match said {
         (UNREACHABLE, FRAGMENTATION_NEEDED) => None,
-        (UNREACHABLE, _) => Some(match code {
+        (UNREACHABLE, code) => Some(match code {
             0 => Refusal::NET_UNREACHABLE,
             2 => Refusal::PROTOCOL_UNREACHABLE,
             3 => Refusal::PORT_UNREACHABLE,
@@ -83,21 +108,32 @@ fn meaning(kind: u8, code: u8) -> Option<Refusal> {
             15 => Refusal::PRECEDENCE_CUTOFF,
             _ => Refusal::HOST_UNREACHABLE,
         }),
-        (TIME_EXCEEDED, _) => Some(Refusal::TTL_EXCEEDED),
+        (TIME_EXCEEDED, IN_TRANSIT) => Some(at(&Refusal::TTL_EXCEEDED, speaker.into())),
         _ => None,
     }
 }
 
 /// The same of `ICMPv6`.
-fn meaning_six(kind: u8, code: u8) -> Option<Refusal> {
-    match (kind, code) {
-        (UNREACHABLE_SIX, 0) => Some(Refusal::NET_UNREACHABLE),
-        (UNREACHABLE_SIX, 1) => Some(Refusal::COMMUNICATION_PROHIBITED),
-        (UNREACHABLE_SIX, 4) => Some(Refusal::PORT_UNREACHABLE),
-        (UNREACHABLE_SIX, _) => Some(Refusal::HOST_UNREACHABLE),
-        (TIME_EXCEEDED_SIX, _) => Some(Refusal::TTL_EXCEEDED),
+fn meaning_six(said: (u8, u8), speaker: Ipv6Addr) -> Option<Refusal> {
+    match said {
+        (UNREACHABLE_SIX, code) => Some(match code {
+            0 => Refusal::NO_ROUTE_TO_DESTINATION,
+            1 => Refusal::DESTINATION_PROHIBITED,
+            2 => Refusal::BEYOND_SCOPE,
+            3 => Refusal::ADDRESS_UNREACHABLE,
+            4 => Refusal::PORT_UNREACHABLE,
+            5 => Refusal::SOURCE_FAILED_POLICY,
+            6 => Refusal::ROUTE_REJECTED,
+            _ => Refusal::UNKNOWN_CODE,
+        }),
+        (TIME_EXCEEDED_SIX, IN_TRANSIT) => Some(at(&Refusal::TTL_EXCEEDED, speaker.into())),
+        (TIME_EXCEEDED_SIX, REASSEMBLY) => Some(at(&Refusal::FRAG_TIME_EXCEEDED, speaker.into())),
         _ => None,
     }
+}
+
+fn at(what: &Refusal, speaker: IpAddr) -> Refusal {
+    Refusal { text: format!("{} at {}", what.text, print(speaker)).into(), ..what.clone() }
 }
 
 // RFC 792 and RFC 4443.
@@ -106,6 +142,9 @@ const FRAGMENTATION_NEEDED: u8 = 4;
 const TIME_EXCEEDED: u8 = 11;
 const UNREACHABLE_SIX: u8 = 1;
 const TIME_EXCEEDED_SIX: u8 = 3;
+// Codes of both.
+const IN_TRANSIT: u8 = 0;
+const REASSEMBLY: u8 = 1;
 
 /// Room for an error and the address behind it, aligned as the kernel's headers are.
 #[repr(align(8))]
@@ -113,16 +152,23 @@ struct Beside([u8; BESIDE]);
 
 const BESIDE: usize = 512;
 
+/// What a protocol may want to see of its packet.
+const QUOTED: usize = 64;
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 9);
+    const ROUTER_SIX: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 9);
+
     #[test]
     fn what_concerns_the_kernel_alone_is_no_advice() {
-        assert_eq!(meaning(3, 4), None);
-        assert_eq!(meaning(12, 0), None);
-        assert_eq!(meaning_six(2, 0), None);
-        assert_eq!(meaning_six(4, 1), None);
+        assert_eq!(meaning((3, 4), ROUTER), None);
+        assert_eq!(meaning((11, 1), ROUTER), None);
+        assert_eq!(meaning((12, 0), ROUTER), None);
+        assert_eq!(meaning_six((2, 0), ROUTER_SIX), None);
+        assert_eq!(meaning_six((4, 1), ROUTER_SIX), None);
     }
 
     #[test]
@@ -133,20 +179,21 @@ mod tests {
             (3, 3, Refusal::PORT_UNREACHABLE),
             (3, 13, Refusal::COMMUNICATION_PROHIBITED),
             (3, 99, Refusal::HOST_UNREACHABLE),
-            (11, 0, Refusal::TTL_EXCEEDED),
+            (11, 0, Refusal::new("ttl exceeded at 10.0.0.9", 113)),
         ];
         for (kind, code, refusal) in table {
-            assert_eq!(meaning(kind, code), Some(refusal));
+            assert_eq!(meaning((kind, code), ROUTER), Some(refusal));
         }
         for (kind, code, refusal) in [
-            (1, 0, Refusal::NET_UNREACHABLE),
-            (1, 1, Refusal::COMMUNICATION_PROHIBITED),
-            (1, 3, Refusal::HOST_UNREACHABLE),
+            (1, 0, Refusal::NO_ROUTE_TO_DESTINATION),
+            (1, 1, Refusal::DESTINATION_PROHIBITED),
+            (1, 3, Refusal::ADDRESS_UNREACHABLE),
             (1, 4, Refusal::PORT_UNREACHABLE),
-            (1, 7, Refusal::HOST_UNREACHABLE),
-            (3, 1, Refusal::TTL_EXCEEDED),
+            (1, 7, Refusal::UNKNOWN_CODE),
+            (3, 0, Refusal::new("ttl exceeded at 2001:db8::9", 113)),
+            (3, 1, Refusal::new("frag time exceeded at 2001:db8::9", 113)),
         ] {
-            assert_eq!(meaning_six(kind, code), Some(refusal));
+            assert_eq!(meaning_six((kind, code), ROUTER_SIX), Some(refusal));
         }
     }
 }

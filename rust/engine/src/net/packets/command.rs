@@ -23,6 +23,7 @@ impl<R: Rules> PacketConversation<R> {
     /// A Twrite of ctl.
     pub(super) fn command(&mut self, line: &[u8], host: &mut Host) -> Result<(), Refusal> {
         let command = Command::<R::Verb>::parse(line)?;
+        self.rules.check(&command, &self.base)?;
         self.heed_and_serve(None, host);
         match command {
             Command::Connect { remote, local } => self.connect(remote, local, host),
@@ -54,14 +55,14 @@ impl<R: Rules> PacketConversation<R> {
         host: &mut Host,
     ) -> Result<(), Refusal> {
         self.idle()?;
+        self.rules.permit(host)?;
         host.shared.guard.check(remote.socket.ip())?;
         let mut local = local.or(self.base.bound);
         if remote.restricted {
             local = Some(Local { restricted: true, ..local.unwrap_or_default() });
         }
         host.shared.stats.dials.add(1);
-        let from = &host.stack(self.base.key).sockets;
-        let dialled = self.rules.dial(remote.socket, local, self.base.tuning, from);
+        let dialled = self.rules.dial(remote.socket, local, &self.base, host);
         let opened = dialled.and_then(|socket| Ok(self.open(socket, State::Connected, host)?));
         match opened {
             Ok(()) => {
@@ -89,8 +90,8 @@ impl<R: Rules> PacketConversation<R> {
 
     fn announce(&mut self, local: Local, host: &mut Host) -> Result<(), Refusal> {
         self.idle()?;
-        let from = &host.stack(self.base.key).sockets;
-        let socket = self.rules.announce(local, self.base.tuning, from).map_err(unwrapped)?;
+        self.rules.permit(host)?;
+        let socket = self.rules.announce(local, &self.base, host).map_err(unwrapped)?;
         self.open(socket, State::Announced, host).map_err(refusal)?;
         if let Some(local) = self.base.local {
             host.record(self.base.key, Note::Announce(local));
@@ -101,7 +102,7 @@ impl<R: Rules> PacketConversation<R> {
     /// The socket is there.
     fn open(&mut self, socket: OwnedFd, state: State, host: &Host) -> Result<(), Errno> {
         host.watch(socket.as_fd(), Source::Conversation(self.base.key))?;
-        self.base.local = binding::local(socket.as_fd()).map(plain);
+        self.base.local = self.rules.name(socket.as_fd()).map(plain);
         self.base.socket = Some(socket);
         self.base.state = state;
         Ok(())
@@ -109,7 +110,7 @@ impl<R: Rules> PacketConversation<R> {
 
     fn bind(&mut self, local: Local, host: &Host) -> Result<(), Refusal> {
         self.idle()?;
-        let local = R::probe(local, &host.stack(self.base.key).sockets).map_err(refusal)?;
+        let local = self.rules.probe(local, &self.base, host).map_err(refusal)?;
         self.base.bound = Some(local);
         self.base.local = Some(binding::chosen(local));
         Ok(())

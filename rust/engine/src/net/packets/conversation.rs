@@ -20,7 +20,7 @@ use crate::mailbox::Waiter;
 use crate::net::address::endpoint;
 use crate::net::conversation::{Call, Conversation, Event, More, State};
 use crate::net::host::Host;
-use crate::net::info::{unread, unsent};
+use crate::net::info::unsent;
 use crate::net::operation::Outcome;
 use crate::tree::qid::{File, Key};
 use crate::work::Source;
@@ -304,10 +304,14 @@ impl<R: Rules> PacketConversation<R> {
 
     fn status(&mut self, host: &mut Host) -> String {
         self.heed_and_serve(None, host);
-        let Some(socket) = self.base.socket() else { return "Closed qin 0 qout 0\n".into() };
+        let Some(socket) = self.base.socket() else {
+            return self.rules.status(false, "qin 0 qout 0", &self.base, host);
+        };
         let first = self.base.arrived.front().map(|packet| packet.data.len());
-        let ahead = first.or_else(|| self.rules.ahead()).unwrap_or(unread(socket) as usize);
-        format!("Open qin {ahead} qout {}\n", unsent(socket))
+        let ahead = first.or_else(|| self.rules.ahead());
+        let ahead = ahead.unwrap_or_else(|| self.rules.unread(socket, &self.base, host));
+        let queues = format!("qin {ahead} qout {}", unsent(socket));
+        self.rules.status(true, &queues, &self.base, host)
     }
 
     /// Finds out what ICMP has said, and ends if it is advice; whether it had said anything.
@@ -319,7 +323,7 @@ impl<R: Rules> PacketConversation<R> {
         let (State::Connected, Some(socket)) = (self.base.state, self.base.socket()) else {
             return false;
         };
-        let mut told = advice::take(socket);
+        let mut told = advice::take(socket, |quoted, to| self.rules.sent(quoted, to));
         if !told.anything && error == Some(Errno::CONNREFUSED) {
             told = Told { advice: Some(Refusal::PORT_UNREACHABLE), anything: true };
         }

@@ -9,8 +9,10 @@ pub(crate) mod advice;
 mod command;
 pub(crate) mod conversation;
 pub(crate) mod packet;
+pub(crate) mod raw;
 pub(crate) mod reads;
 pub(crate) mod rules;
 pub(crate) mod sockets;
+pub(crate) mod sources;
 
 pub(crate) use self::conversation::PacketConversation;

@@ -31,6 +31,10 @@ pub(crate) struct Way {
     pub(crate) interface: u32,
     /// An address of that interface, to answer from; none where the host does not say.
     pub(crate) here: Option<IpAddr>,
+    /// Of its IP header, where the socket was asked to tell: the hops that were left.
+    pub(crate) hops: u8,
+    /// The type of service, or traffic class.
+    pub(crate) tos: u8,
 }
 
 impl Way {
@@ -72,6 +76,7 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, room: &mut [u8]) -> Result<Receive
         }
     };
     let (mut local, mut here, mut interface, mut lost) = (None, None, 0, 0);
+    let (mut hops, mut tos) = (0, 0);
     for told in message.cmsgs().map_err(errno)? {
         match told {
             ControlMessageOwned::Ipv4PacketInfo(info) => {
@@ -87,11 +92,16 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, room: &mut [u8]) -> Result<Receive
                 interface = info.ipi6_ifindex;
             }
             ControlMessageOwned::RxqOvfl(count) => lost = count,
+            ControlMessageOwned::Ipv4Ttl(left) | ControlMessageOwned::Ipv6HopLimit(left) => {
+                hops = left.try_into().unwrap_or(0);
+            }
+            ControlMessageOwned::Ipv4Tos(service) => tos = service,
+            ControlMessageOwned::Ipv6TClass(class) => tos = class.try_into().unwrap_or(0),
             _ => {}
         }
     }
     let remote = message.address.as_ref().and_then(plain).unwrap_or(NOWHERE);
-    let way = Way { remote, local, interface, here };
+    let way = Way { remote, local, interface, here, hops, tos };
     Ok(Received { length: message.bytes, way, lost })
 }
 
@@ -166,7 +176,7 @@ fn four(address: libc::in_addr) -> IpAddr {
 #[repr(align(8))]
 struct Beside([u8; BESIDE]);
 
-/// Three messages of at most 20 bytes behind a header of 16 each, with room to spare.
-const BESIDE: usize = 128;
+/// Five messages of at most 20 bytes behind a header of 16 each, with room to spare.
+const BESIDE: usize = 256;
 
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0);

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
@@ -12,11 +12,12 @@ use rustix::io::Errno;
 use super::packet::{Packet, Way};
 use crate::mailbox::Waiter;
 use crate::net::address::Local;
+use crate::net::binding;
 use crate::net::calls::Calls;
 use crate::net::conversation::{Call, State};
-use crate::net::ctl::Verbs;
+use crate::net::ctl::{Command, Verbs};
 use crate::net::host::Host;
-use crate::net::sockets::Sockets;
+use crate::net::info::unread;
 use crate::net::tuning::Tuning;
 use crate::tree::qid::Key;
 
@@ -122,6 +123,24 @@ pub(crate) trait Rules: fmt::Debug + Default + Send + 'static {
     /// The verbs of ctl that only it has.
     type Verb: Verbs;
 
+    /// Whether a command that parses makes sense.
+    ///
+    /// # Errors
+    /// What it is refused with.
+    fn check(&self, command: &Command<Self::Verb>, base: &Base) -> Result<(), Refusal> {
+        let _ = (command, base);
+        Ok(())
+    }
+
+    /// Whether the operator lets it connect and announce.
+    ///
+    /// # Errors
+    /// `permission denied`.
+    fn permit(&self, host: &Host) -> Result<(), Refusal> {
+        let _ = host;
+        Ok(())
+    }
+
     /// A socket for packets to and from `remote`.
     ///
     /// # Errors
@@ -130,26 +149,45 @@ pub(crate) trait Rules: fmt::Debug + Default + Send + 'static {
         &mut self,
         remote: SocketAddr,
         local: Option<Local>,
-        tuning: Tuning,
-        from: &Sockets,
+        base: &Base,
+        host: &Host,
     ) -> Result<OwnedFd, Trouble>;
 
     /// A socket for packets to `local`.
     ///
     /// # Errors
     /// As [`Self::dial`].
-    fn announce(
-        &mut self,
-        local: Local,
-        tuning: Tuning,
-        from: &Sockets,
-    ) -> Result<OwnedFd, Trouble>;
+    fn announce(&mut self, local: Local, base: &Base, host: &Host) -> Result<OwnedFd, Trouble>;
 
     /// Checks that `local` may be bound, without taking it; the end that it is in this stack.
     ///
     /// # Errors
     /// The host refuses.
-    fn probe(local: Local, from: &Sockets) -> Result<Local, Errno>;
+    fn probe(&self, local: Local, base: &Base, host: &Host) -> Result<Local, Errno>;
+
+    /// The local end of a socket that it made.
+    fn name(&self, socket: BorrowedFd<'_>) -> Option<SocketAddr> {
+        binding::local(socket)
+    }
+
+    /// Whether a packet that ICMP quotes behind its IP header, and its destination, was of this
+    /// conversation.
+    fn sent(&self, quoted: &[u8], to: Option<IpAddr>) -> bool {
+        let _ = (quoted, to);
+        true
+    }
+
+    /// The text of status; a conversation that is not open, or not even in use, has empty queues.
+    fn status(&self, open: bool, queues: &str, base: &Base, host: &Host) -> String {
+        let _ = (base, host);
+        format!("{} {queues}\n", if open { "Open" } else { "Closed" })
+    }
+
+    /// Bytes that a Tread would get of the next packet that the host has.
+    fn unread(&self, socket: BorrowedFd<'_>, base: &Base, host: &mut Host) -> usize {
+        let _ = (base, host);
+        unread(socket) as usize
+    }
 
     /// Carries out a command of its own.
     ///

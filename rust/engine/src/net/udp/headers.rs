@@ -77,6 +77,8 @@ mod tests {
             local: Some(ip("224.0.0.77")),
             interface: 1,
             here: Some(ip("10.0.0.9")),
+            hops: 0,
+            tos: 0,
         };
         let text = pack(&way, 53, way.here, b"data");
         let mut expected = Vec::new();
@@ -97,6 +99,8 @@ mod tests {
             local: Some(ip("2001:db8::1")),
             interface: 1,
             here: None,
+            hops: 0,
+            tos: 0,
         };
         let text = pack(&way, 53, None, b"");
         let written = unpack(&text).unwrap();
@@ -112,6 +116,8 @@ mod tests {
             local: Some(ip("224.0.0.77")),
             interface: 1,
             here: None,
+            hops: 0,
+            tos: 0,
         };
         for here in ["0.0.0.0", "ff02::1", "::1"] {
             way.here = Some(ip(here));

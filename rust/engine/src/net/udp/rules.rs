@@ -13,7 +13,7 @@ use rustix::net::SendFlags;
 
 use super::callers::{Callers, Ends, HANDED};
 use super::headers::{self, Written};
-use super::multicast::{Groups, Membership, sending_by};
+use super::multicast::{Groups, Membership};
 use super::sockets;
 use super::verbs::{Group, Verb};
 use crate::error::{is_shortage, refusal};
@@ -25,8 +25,8 @@ use crate::net::packets::PacketConversation;
 use crate::net::packets::packet::{Packet, Way, send};
 use crate::net::packets::rules::{Base, Given, Rules, Trouble};
 use crate::net::packets::sockets::drain;
+use crate::net::packets::sources::{check_route, sending_by};
 use crate::net::sockets::Sockets;
-use crate::net::tuning::Tuning;
 use crate::work::Timer;
 
 /// What only a conversation of udp has.
@@ -61,28 +61,25 @@ impl Rules for Udp {
         &mut self,
         remote: SocketAddr,
         local: Option<Local>,
-        tuning: Tuning,
-        from: &Sockets,
+        base: &Base,
+        host: &Host,
     ) -> Result<OwnedFd, Trouble> {
-        let socket = sockets::dial(from, remote, local, tuning)?;
+        let from = &host.stack(base.key).sockets;
+        let socket = sockets::dial(from, remote, local, base.tuning)?;
         self.groups.join_all(&socket, from)?;
         Ok(socket)
     }
 
-    fn announce(
-        &mut self,
-        local: Local,
-        tuning: Tuning,
-        from: &Sockets,
-    ) -> Result<OwnedFd, Trouble> {
-        let socket = sockets::announce(from, local, tuning)?;
+    fn announce(&mut self, local: Local, base: &Base, host: &Host) -> Result<OwnedFd, Trouble> {
+        let from = &host.stack(base.key).sockets;
+        let socket = sockets::announce(from, local, base.tuning)?;
         self.groups.join_all(&socket, from)?;
         self.callers = Some(Callers::default());
         Ok(socket)
     }
 
-    fn probe(local: Local, from: &Sockets) -> Result<Local, Errno> {
-        sockets::probe(from, local)
+    fn probe(&self, local: Local, base: &Base, host: &Host) -> Result<Local, Errno> {
+        sockets::probe(&host.stack(base.key).sockets, local)
     }
 
     fn command(&mut self, verb: Verb, base: &mut Base, host: &Host) -> Result<(), Refusal> {
@@ -107,7 +104,8 @@ impl Rules for Udp {
 
     fn text(&self, way: &Way, data: &[u8], base: &Base, host: &Host) -> Given {
         if self.prefixed() {
-            let here = sockets::answering(&host.stack(base.key).sockets, way);
+            let from = &host.stack(base.key).sockets;
+            let here = way.here.or_else(|| check_route(way.remote.ip(), way.interface, from).ok());
             let port = base.local.map_or(0, |local| local.port());
             return Given::Text(headers::pack(way, port, here, data));
         }

@@ -89,16 +89,6 @@ pub(crate) fn call(
     Ok(socket)
 }
 
-/// The address from which the host would answer a datagram; none if it can't.
-pub(crate) fn answering(from: &Sockets, way: &Way) -> Option<IpAddr> {
-    if way.here.is_some() {
-        return way.here;
-    }
-    let probe = socket(from, way.remote.ip()).ok()?;
-    connect(&probe, &name(probe.as_fd(), way.remote, way.interface).ok()?).ok()?;
-    binding::local(probe.as_fd()).map(|local| local.ip())
-}
-
 fn connect_to(socket: BorrowedFd<'_>, remote: SocketAddr, interface: u32) -> Result<(), Errno> {
     advice::ask_for(socket)?;
     connect(socket, &name(socket, remote, interface)?)

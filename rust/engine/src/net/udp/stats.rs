@@ -9,20 +9,11 @@ use crate::net::snmp;
 pub(crate) fn text(snmp: &str, snmp6: &str) -> String {
     let mut text = String::new();
     for name in ["InDatagrams", "NoPorts", "InErrors", "OutDatagrams"] {
-        let count = snmp::value(snmp, "Udp", name) + six(snmp6, name);
+        let count = snmp::value(snmp, "Udp", name) + snmp::value_six(snmp6, "Udp6", name);
         // Writing to a string does not fail.
         let _ = writeln!(text, "{name}: {count}");
     }
     text
-}
-
-/// A count of `snmp6`, which has a line for each.
-fn six(snmp6: &str, name: &str) -> u64 {
-    let words = |line: &str| {
-        let (label, count) = line.split_once(char::is_whitespace)?;
-        (label.strip_prefix("Udp6") == Some(name)).then(|| count.trim().parse().ok())?
-    };
-    snmp6.lines().find_map(words).unwrap_or(0)
 }
 
 #[cfg(test)]
