@@ -53,8 +53,9 @@ UDP: Final = Protocol(1, "udp", Makes.PACKETS, _USUAL, _OF_CONVERSATION)
 IPIFC: Final = Protocol(2, "ipifc", Makes.HOST, _USUAL, (*_OF_CONVERSATION, Kind.SNOOP))
 ICMP: Final = Protocol(3, "icmp", Makes.PACKETS, _USUAL, _OF_CONVERSATION)
 ICMPV6: Final = Protocol(4, "icmpv6", Makes.PACKETS, _USUAL, _OF_CONVERSATION)
+GRE: Final = Protocol(5, "gre", Makes.PACKETS, _USUAL, _OF_CONVERSATION)
 IL: Final = Protocol(8, "il", Makes.PACKETS, _USUAL, _OF_CONVERSATION)
 
 # In the order of a listing.
-PROTOCOLS: Final = (TCP, UDP, IPIFC, ICMP, ICMPV6, IL)
+PROTOCOLS: Final = (TCP, UDP, IPIFC, ICMP, ICMPV6, GRE, IL)
 BY_NUMBER: Final = {protocol.number: protocol for protocol in PROTOCOLS}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final, cast
 
+from netrelay.reference.net.gre.conversation import GreConversation
 from netrelay.reference.net.icmp.conversation import IcmpConversation, Icmpv6Conversation
 from netrelay.reference.net.il.conversation import IlConversation
 from netrelay.reference.net.il.stats import Totals
@@ -15,6 +16,7 @@ from netrelay.reference.net.log import Log
 from netrelay.reference.net.ndb import Ndb
 from netrelay.reference.net.protocol import (
     BY_NUMBER,
+    GRE,
     ICMP,
     ICMPV6,
     IL,
@@ -46,6 +48,7 @@ _CONVERSATIONS: Final[dict[int, type[Conversation]]] = {
     UDP.number: UdpConversation,
     ICMP.number: IcmpConversation,
     ICMPV6.number: Icmpv6Conversation,
+    GRE.number: GreConversation,
     IL.number: IlConversation,
 }
 

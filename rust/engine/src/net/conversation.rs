@@ -14,6 +14,7 @@ use std::os::fd::BorrowedFd;
 
 use netrelay_proto::error::Refusal;
 
+use super::gre::Gre;
 use super::host::Host;
 use super::icmp::Icmp;
 use super::il::IlConversation;
@@ -131,6 +132,7 @@ pub(crate) fn make(key: Key) -> Option<Box<dyn Conversation>> {
         Protocol::Tcp => Some(Box::new(TcpConversation::new(key))),
         Protocol::Udp => Some(Box::new(PacketConversation::<Udp>::new(key))),
         Protocol::Icmp | Protocol::Icmpv6 => Some(Box::new(PacketConversation::<Icmp>::new(key))),
+        Protocol::Gre => Some(Box::new(PacketConversation::<Gre>::new(key))),
         Protocol::Il => Some(Box::new(IlConversation::new(key))),
         Protocol::Ipifc => None,
     }

@@ -109,6 +109,11 @@ impl Host {
         self.shared.stack(key.branch.stack)
     }
 
+    /// Whether somebody has the number of a conversation.
+    pub(crate) fn in_use(&self, key: Key) -> bool {
+        self.stack(key).standing(key.branch.protocol, key.number).busy
+    }
+
     /// Tells the log, and the workers if anybody may be waiting for a line.
     pub(crate) fn record(&self, key: Key, event: Event) {
         if self.stack(key).log.record(key.branch.protocol, key.number, event) {

@@ -14,6 +14,7 @@ pub(crate) mod claims;
 pub(crate) mod conversation;
 pub(crate) mod ctl;
 mod filter;
+mod gre;
 pub(crate) mod guard;
 mod held;
 pub(crate) mod host;
@@ -193,6 +194,7 @@ impl Net {
             }
             Protocol::Icmp => icmp::stats::text(&stack.sockets.proc("snmp")),
             Protocol::Icmpv6 => icmp::stats::text_six(&stack.sockets.proc("snmp6")),
+            Protocol::Gre => stack.gre.text(),
             Protocol::Il => stack.il.text(),
             Protocol::Ipifc => String::new(),
         }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::claims::Claims;
+use super::gre;
 use super::il::stats::Totals;
 use super::registry::Registry;
 use super::sockets::Sockets;
@@ -25,6 +26,8 @@ pub(crate) struct Stack {
     pub(crate) sockets: Sockets,
     pub(crate) log: Log,
     pub(crate) claims: Claims,
+    /// What conversations of gre have counted.
+    pub(crate) gre: gre::stats::Totals,
     /// What conversations of il have counted.
     pub(crate) il: Totals,
     registries: HashMap<Protocol, Registry>,
@@ -42,6 +45,7 @@ impl Stack {
             sockets,
             log: Log::default(),
             claims: Claims::default(),
+            gre: gre::stats::Totals::default(),
             il: Totals::default(),
             registries: made.map(|protocol| (protocol, registry())).collect(),
             ndb: Mutex::new(Ndb::new(&config.ndb)),

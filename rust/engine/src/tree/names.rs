@@ -143,6 +143,7 @@ mod tests {
             "ipifc",
             "icmp",
             "icmpv6",
+            "gre",
             "il",
             "arp",
             "bootp",

@@ -18,14 +18,16 @@ pub(crate) enum Protocol {
     Icmp,
     /// The same of IPv6.
     Icmpv6,
+    /// Packets with a protocol in them.
+    Gre,
     /// Messages, reliable and in order.
     Il,
 }
 
 impl Protocol {
     /// They, in directory order.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Tcp, Self::Udp, Self::Ipifc, Self::Icmp, Self::Icmpv6, Self::Il];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Tcp, Self::Udp, Self::Ipifc, Self::Icmp, Self::Icmpv6, Self::Gre, Self::Il];
 
     /// The protocol of a qid's number.
     pub(crate) fn of(number: u8) -> Option<Self> {
@@ -40,6 +42,7 @@ impl Protocol {
             Self::Ipifc => 2,
             Self::Icmp => 3,
             Self::Icmpv6 => 4,
+            Self::Gre => 5,
             Self::Il => 8,
         }
     }
@@ -52,6 +55,7 @@ impl Protocol {
             Self::Ipifc => "ipifc",
             Self::Icmp => "icmp",
             Self::Icmpv6 => "icmpv6",
+            Self::Gre => "gre",
             Self::Il => "il",
         }
     }

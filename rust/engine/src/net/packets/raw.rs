@@ -54,5 +54,11 @@ pub(crate) fn unheaded(packet: &[u8], family: AddressFamily) -> &[u8] {
 pub(crate) const BYTE: u16 = 0x50;
 pub(crate) const HALF: u16 = 0x48;
 pub(crate) const IF_EQUAL: u16 = 0x15;
+pub(crate) const IF_AT_LEAST: u16 = 0x35;
+pub(crate) const IF_ANY_OF: u16 = 0x45;
+/// All of the packet's bytes.
+pub(crate) const LENGTH: Step = (0x80, 0, 0, 0);
+/// What is loaded less X.
+pub(crate) const LESS_X: Step = (0x1c, 0, 0, 0);
 pub(crate) const ALL: Step = (0x06, 0, 0, u32::MAX);
 pub(crate) const NOTHING: Step = (0x06, 0, 0, 0);

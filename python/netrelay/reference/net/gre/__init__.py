@@ -1,0 +1,1 @@
+"""GRE's conversations: packets of one encapsulated protocol, with one host or from anybody."""
