@@ -134,6 +134,7 @@ CATALOGUE: Final[dict[str, tuple[str, int]]] = {
     "ALREADY_CONNECTED": ("already connected to that addr/proto", errno.EADDRINUSE),
     "INCORRECT_NUMBER": ("incorrect number of arguments", errno.EINVAL),
     "NO_SUCH_COMMAND": ("no such command", errno.EINVAL),
+    "IPMUX_ANNOUNCE": ("ipmux does not support announce", errno.EOPNOTSUPP),
     "BAD_ARG": ("bad arg in system call", errno.EINVAL),
     "BAD_CONTROL": ("bad process or channel control request", errno.EINVAL),
     "BAD_ARP": ("bad arp", errno.EINVAL),

@@ -62,6 +62,7 @@ def ask(query: str, *, user: str = "glenda") -> list[bytes]:
         ("icmp!web!1", [b"/net/icmp/clone 10.0.0.1!1"]),
         ("icmpv6!web!1", [b"/net/icmpv6/clone 2001:db8::1!1"]),
         ("icmp!*!7", [b"/net/icmp/clone 7"]),
+        ("ipmux!proto=29|3a;dst=10.0.0.1", [b"/net/ipmux/clone proto=29|3a;dst=10.0.0.1"]),
         ("gre!h!2048", [b"/net/gre/clone h!2048"]),
         ("spx!h", [b"/net/spx/clone h"]),
         ("!sys=gate", [b"sys=gate dom=gate.example", b"ip=10.9.9.9 auth=one.example"]),

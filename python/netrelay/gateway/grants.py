@@ -17,6 +17,7 @@ GRANTS: Final = {
     "icmp-raw": "icmp and icmpv6 beyond echo",
     "il": "calls of il",
     "ipifc": "change interfaces: write ipifc/N/ctl",
+    "ipmux": "whole IP packets of other protocols than the host's",
     "iproute": "change routes: write iproute",
 }
 

@@ -342,6 +342,7 @@ catalogue! {
     ALREADY_CONNECTED = 98 "already connected to that addr/proto",
     INCORRECT_NUMBER = 22 "incorrect number of arguments",
     NO_SUCH_COMMAND = 22 "no such command",
+    IPMUX_ANNOUNCE = 95 "ipmux does not support announce",
     BAD_ARG = 22 "bad arg in system call",
     BAD_CONTROL = 22 "bad process or channel control request",
     BAD_ARP = 22 "bad arp",

@@ -54,8 +54,9 @@ IPIFC: Final = Protocol(2, "ipifc", Makes.HOST, _USUAL, (*_OF_CONVERSATION, Kind
 ICMP: Final = Protocol(3, "icmp", Makes.PACKETS, _USUAL, _OF_CONVERSATION)
 ICMPV6: Final = Protocol(4, "icmpv6", Makes.PACKETS, _USUAL, _OF_CONVERSATION)
 GRE: Final = Protocol(5, "gre", Makes.PACKETS, _USUAL, _OF_CONVERSATION)
+IPMUX: Final = Protocol(6, "ipmux", Makes.PACKETS, _USUAL, _OF_CONVERSATION)
 IL: Final = Protocol(8, "il", Makes.PACKETS, _USUAL, _OF_CONVERSATION)
 
 # In the order of a listing.
-PROTOCOLS: Final = (TCP, UDP, IPIFC, ICMP, ICMPV6, GRE, IL)
+PROTOCOLS: Final = (TCP, UDP, IPIFC, ICMP, ICMPV6, GRE, IPMUX, IL)
 BY_NUMBER: Final = {protocol.number: protocol for protocol in PROTOCOLS}

@@ -12,6 +12,7 @@ from netrelay.reference.net.gre.conversation import GreConversation
 from netrelay.reference.net.icmp.conversation import IcmpConversation, Icmpv6Conversation
 from netrelay.reference.net.il.conversation import IlConversation
 from netrelay.reference.net.il.stats import Totals
+from netrelay.reference.net.ipmux.conversation import IpmuxConversation
 from netrelay.reference.net.log import Log
 from netrelay.reference.net.ndb import Ndb
 from netrelay.reference.net.protocol import (
@@ -21,6 +22,7 @@ from netrelay.reference.net.protocol import (
     ICMPV6,
     IL,
     IPIFC,
+    IPMUX,
     PROTOCOLS,
     TCP,
     UDP,
@@ -49,6 +51,7 @@ _CONVERSATIONS: Final[dict[int, type[Conversation]]] = {
     ICMP.number: IcmpConversation,
     ICMPV6.number: Icmpv6Conversation,
     GRE.number: GreConversation,
+    IPMUX.number: IpmuxConversation,
     IL.number: IlConversation,
 }
 

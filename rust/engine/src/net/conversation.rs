@@ -18,6 +18,7 @@ use super::gre::Gre;
 use super::host::Host;
 use super::icmp::Icmp;
 use super::il::IlConversation;
+use super::ipmux::Ipmux;
 use super::operation::Outcome;
 use super::packets::PacketConversation;
 use super::tcp::{Spliced, TcpConversation};
@@ -133,6 +134,7 @@ pub(crate) fn make(key: Key) -> Option<Box<dyn Conversation>> {
         Protocol::Udp => Some(Box::new(PacketConversation::<Udp>::new(key))),
         Protocol::Icmp | Protocol::Icmpv6 => Some(Box::new(PacketConversation::<Icmp>::new(key))),
         Protocol::Gre => Some(Box::new(PacketConversation::<Gre>::new(key))),
+        Protocol::Ipmux => Some(Box::new(PacketConversation::<Ipmux>::new(key))),
         Protocol::Il => Some(Box::new(IlConversation::new(key))),
         Protocol::Ipifc => None,
     }

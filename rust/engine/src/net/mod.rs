@@ -21,6 +21,7 @@ pub(crate) mod host;
 mod icmp;
 mod il;
 mod info;
+mod ipmux;
 pub(crate) mod operation;
 mod packets;
 mod random;
@@ -195,6 +196,7 @@ impl Net {
             Protocol::Icmp => icmp::stats::text(&stack.sockets.proc("snmp")),
             Protocol::Icmpv6 => icmp::stats::text_six(&stack.sockets.proc("snmp6")),
             Protocol::Gre => stack.gre.text(),
+            Protocol::Ipmux => stack.filters.text(),
             Protocol::Il => stack.il.text(),
             Protocol::Ipifc => String::new(),
         }

@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::claims::Claims;
 use super::gre;
 use super::il::stats::Totals;
+use super::ipmux::listing::Listing;
 use super::registry::Registry;
 use super::sockets::Sockets;
 use crate::config::Config;
@@ -28,6 +29,8 @@ pub(crate) struct Stack {
     pub(crate) claims: Claims,
     /// What conversations of gre have counted.
     pub(crate) gre: gre::stats::Totals,
+    /// The filters of conversations of ipmux.
+    pub(crate) filters: Listing,
     /// What conversations of il have counted.
     pub(crate) il: Totals,
     registries: HashMap<Protocol, Registry>,
@@ -46,6 +49,7 @@ impl Stack {
             log: Log::default(),
             claims: Claims::default(),
             gre: gre::stats::Totals::default(),
+            filters: Listing::default(),
             il: Totals::default(),
             registries: made.map(|protocol| (protocol, registry())).collect(),
             ndb: Mutex::new(Ndb::new(&config.ndb)),

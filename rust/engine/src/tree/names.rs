@@ -144,6 +144,7 @@ mod tests {
             "icmp",
             "icmpv6",
             "gre",
+            "ipmux",
             "il",
             "arp",
             "bootp",

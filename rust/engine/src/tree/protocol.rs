@@ -20,14 +20,24 @@ pub(crate) enum Protocol {
     Icmpv6,
     /// Packets with a protocol in them.
     Gre,
+    /// Whole IP packets of other protocols than the host's.
+    Ipmux,
     /// Messages, reliable and in order.
     Il,
 }
 
 impl Protocol {
     /// They, in directory order.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Tcp, Self::Udp, Self::Ipifc, Self::Icmp, Self::Icmpv6, Self::Gre, Self::Il];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Tcp,
+        Self::Udp,
+        Self::Ipifc,
+        Self::Icmp,
+        Self::Icmpv6,
+        Self::Gre,
+        Self::Ipmux,
+        Self::Il,
+    ];
 
     /// The protocol of a qid's number.
     pub(crate) fn of(number: u8) -> Option<Self> {
@@ -43,6 +53,7 @@ impl Protocol {
             Self::Icmp => 3,
             Self::Icmpv6 => 4,
             Self::Gre => 5,
+            Self::Ipmux => 6,
             Self::Il => 8,
         }
     }
@@ -56,6 +67,7 @@ impl Protocol {
             Self::Icmp => "icmp",
             Self::Icmpv6 => "icmpv6",
             Self::Gre => "gre",
+            Self::Ipmux => "ipmux",
             Self::Il => "il",
         }
     }

@@ -11,6 +11,8 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from netrelay.reference.net.packets.raw import header6
+
 if TYPE_CHECKING:
     from netrelay.reference.net.address import Ip
     from netrelay.reference.net.packets.packet import Packet
@@ -20,7 +22,7 @@ _MESSAGE: Final = struct.Struct(">BBHH")
 # Of the shortest message, which ends with a sequence number.
 MESSAGE_SIZE: Final = 8
 _HEADER4: Final = struct.Struct(">BBHHHBBH4s4s")
-_HEADER6: Final = struct.Struct(">IHBB16s16s")
+_HEADER6_SIZE: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Version:
 
 V4: Final = Version(socket.AF_INET, socket.IPPROTO_ICMP, 8, 0, _HEADER4.size, (3, 8, 11))
 V6: Final = Version(
-    socket.AF_INET6, socket.IPPROTO_ICMPV6, 128, 129, _HEADER6.size,
+    socket.AF_INET6, socket.IPPROTO_ICMPV6, 128, 129, _HEADER6_SIZE,
     (1, 3, 128, 133, 134, 135, 136, 137),
 )  # fmt: skip
 
@@ -63,11 +65,9 @@ def numbered(message: bytes, number: int, version: Version) -> bytes:
 
 def whole(packet: Packet, message: bytes, version: Version) -> bytes:
     """What a Tread gets of a packet."""
-    source, destination = _packed(packet.remote.ip, version), _packed(packet.local.ip, version)
     if version is V6:
-        first = 6 << 28 | packet.tos << 20
-        ends = (version.protocol, packet.hops, source, destination)
-        return _HEADER6.pack(first, len(message), *ends) + message
+        return header6(packet, version.protocol, len(message)) + message
+    source, destination = _packed(packet.remote.ip), _packed(packet.local.ip)
     size = _HEADER4.size + len(message)
     fields = (0x45, packet.tos, size, 0, 0, packet.hops, version.protocol)
     unsummed = _HEADER4.pack(*fields, 0, source, destination)
@@ -83,5 +83,5 @@ def checksum(data: bytes) -> int:
     return ~total & 0xFFFF
 
 
-def _packed(ip: Ip | None, version: Version) -> bytes:
-    return ip.packed if ip is not None else bytes(16 if version is V6 else 4)
+def _packed(ip: Ip | None) -> bytes:
+    return ip.packed if ip is not None else bytes(4)

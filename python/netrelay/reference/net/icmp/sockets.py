@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from netrelay.reference.net.sockets import Sockets
     from netrelay.reference.net.tuning import Tuning
 
-# linux/in.h; Python 3.11 has no name for it.
-_IP_RECVTTL: Final = 12
 # Where the id is in a message.
 _ID: Final = 4
 # The ids that are chosen from, and those that `!r` chooses from.
@@ -67,7 +65,7 @@ def announce(
             return _raw(sockets, version, local, tuning, (version.reply,))
         try:
             prepare(sock, tuning)
-            _ask(sock, version)
+            raw.ask_for_header(sock)
             sock.bind(name_of(sock, local))
         except OSError:
             sock.close()
@@ -106,18 +104,8 @@ def _raw(
 ) -> socket.socket:
     program = _program(version, local.port, only)
     sock = raw.raw(sockets, (version.family, version.protocol), local.ip, program, tuning)
-    _ask(sock, version)
+    raw.ask_for_header(sock)
     return sock
-
-
-def _ask(sock: socket.socket, version: Version) -> None:
-    """Have the host tell what a header is made of."""
-    if version is V4:
-        sock.setsockopt(socket.IPPROTO_IP, _IP_RECVTTL, 1)
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
-    else:
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVTCLASS, 1)
 
 
 def _program(version: Version, number: int, only: tuple[int, ...]) -> list[raw.Step]:

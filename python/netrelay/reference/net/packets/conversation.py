@@ -28,6 +28,7 @@ from netrelay.reference.net.watch import Watch
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
 
     from netrelay.reference.net.address import Ip
     from netrelay.reference.net.conversation import Surroundings
@@ -106,6 +107,10 @@ class PacketConversation(Conversation):
     def _name(self, sock: socket.socket) -> Address:
         """The local end."""
         return binding.local_of(sock)
+
+    def _receive(self, sock: socket.socket) -> Packet:
+        """The next packet that the host has. Errors: OSError."""
+        return receive(sock)
 
     def _unread(self, sock: socket.socket) -> int:
         """Bytes that a Tread would get of the next packet that the host has."""
@@ -275,7 +280,7 @@ class PacketConversation(Conversation):
         if self.state is State.HUNGUP:
             return
         if self._watch is not None and self._carries:
-            self._arrived.extend(sockets.drain(self._watch.sock))
+            self._arrived.extend(sockets.drain(self._watch.sock, take=self._receive))
         self._note_end()
         self._close()
         self.state, self._failure = State.HUNGUP, why
@@ -311,11 +316,17 @@ class PacketConversation(Conversation):
         local, low = command.local, command.restricted
         if local is None and self._bound is not None:
             local, low = self._bound, low or self._bound_low
+        given = local is not None and (local.ip is not None or local.port != 0)
+        self._dialled(remote, lambda: self._dial(remote, local, restricted=low), given=given)
+
+    def _dialled(
+        self, remote: Address, dial: Callable[[], socket.socket], *, given: bool = False
+    ) -> None:
+        """Connect by the socket that `dial` makes; `given` tells whether a local end was."""
         self._around.count("dials", 1)
         try:
-            sock = self._dial(remote, local, restricted=low)
+            sock = dial()
         except OSError as err:
-            given = local is not None and (local.ip is not None or local.port != 0)
             why = err if isinstance(err, NetError) else of_call(err.errno, local_given=given)
             self._remote = remote
             self._end(why)
@@ -376,7 +387,7 @@ class PacketConversation(Conversation):
         """The next packet of all, if there is one."""
         while not self._arrived and self._watch is not None and self._carries:
             try:
-                packet = receive(self._watch.sock)
+                packet = self._receive(self._watch.sock)
             except BlockingIOError:
                 break
             except OSError as err:

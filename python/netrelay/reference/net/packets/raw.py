@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from netrelay.reference.net.address import Ip
+    from netrelay.reference.net.packets.packet import Packet
     from netrelay.reference.net.sockets import Sockets
     from netrelay.reference.net.tuning import Tuning
 
@@ -36,6 +37,9 @@ ALL: Final[Step] = (0x06, 0, 0, 0xFFFF_FFFF)
 NOTHING: Final[Step] = (0x06, 0, 0, 0)
 
 _INSTRUCTION: Final = struct.Struct("=HBBI")
+_HEADER6: Final = struct.Struct(">IHBB16s16s")
+# linux/in.h; Python 3.11 has no name for it.
+_IP_RECVTTL: Final = 12
 _PROGRAM: Final = struct.Struct("@HP")
 # asm-generic/socket.h; Python has no name for it.
 _SO_ATTACH_FILTER: Final = 26
@@ -68,6 +72,29 @@ def raw(
 def behind_ip(family: socket.AddressFamily) -> Step:
     """X is where a packet goes on behind its IP header, which a socket of IPv6 is not handed."""
     return (0xB1, 0, 0, 0) if family == socket.AF_INET else (0x01, 0, 0, 0)
+
+
+def ask_for_header(sock: socket.socket) -> None:
+    """Have the host tell beside a packet what was in its IP header."""
+    if sock.family == socket.AF_INET:
+        sock.setsockopt(socket.IPPROTO_IP, _IP_RECVTTL, 1)
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
+    else:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVTCLASS, 1)
+
+
+def header6(packet: Packet, protocol: int, size: int) -> bytes:
+    """The header of a packet of IPv6 with so many bytes behind it, of what the host has told."""
+    source, destination = packet.remote.ip, packet.local.ip
+    return _HEADER6.pack(
+        6 << 28 | packet.tos << 20,
+        size,
+        protocol,
+        packet.hops,
+        source.packed if source is not None else bytes(16),
+        destination.packed if destination is not None else bytes(16),
+    )
 
 
 def unheaded(packet: bytes, family: socket.AddressFamily) -> bytes:

@@ -14,6 +14,8 @@ from netrelay.reference.net.address import of_socket
 from netrelay.reference.net.packets.packet import IP_PKTINFO, SO_RXQ_OVFL, Packet, receive
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from netrelay.reference.net.address import Address
     from netrelay.reference.net.tuning import Tuning
 
@@ -50,14 +52,18 @@ def tune(sock: socket.socket, tuning: Tuning) -> None:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, tuning.hops)
 
 
-def drain(sock: socket.socket, most: int = QUEUE) -> list[Packet]:
+def drain(
+    sock: socket.socket,
+    most: int = QUEUE,
+    take: Callable[[socket.socket], Packet] = receive,
+) -> list[Packet]:
     """All that has arrived, up to `most`; no more than the host keeps, though more is arriving."""
     packets: list[Packet] = []
     room = 2 * QUEUE
     while room > 0 and len(packets) < most:
         room -= _RECORD
         try:
-            packets.append(receive(sock))
+            packets.append(take(sock))
         except BlockingIOError:
             break
         except OSError:  # ICMP spoke up meanwhile, once

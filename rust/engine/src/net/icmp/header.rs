@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use rustix::net::AddressFamily;
 
 use crate::net::packets::packet::Way;
+use crate::net::packets::raw::header_six;
 
 /// What differs between ICMP and `ICMPv6`.
 #[derive(Debug, Eq, PartialEq)]
@@ -65,30 +66,26 @@ pub(crate) fn numbered(message: &[u8], number: u16, version: &Version) -> Vec<u8
 
 /// What a Tread gets of a packet.
 pub(crate) fn whole(way: &Way, message: &[u8], version: &Version) -> Vec<u8> {
-    // No packet is larger than its length field says.
-    let length = |more: usize| u16::try_from(message.len() + more).unwrap_or(u16::MAX);
-    let mut text = Vec::with_capacity(version.header + message.len());
     if *version == V6 {
-        let first = 6 << 28 | u32::from(way.tos) << 20;
-        text.extend_from_slice(&first.to_be_bytes());
-        text.extend_from_slice(&length(0).to_be_bytes());
-        text.extend_from_slice(&[version.protocol, way.hops]);
-    } else {
-        text.extend_from_slice(&[0x45, way.tos]);
-        text.extend_from_slice(&length(version.header).to_be_bytes());
-        text.extend_from_slice(&[0, 0, 0, 0, way.hops, version.protocol, 0, 0]);
+        let mut text = Vec::with_capacity(version.header + message.len());
+        text.extend_from_slice(&header_six(way, version.protocol, message.len()));
+        text.extend_from_slice(message);
+        return text;
     }
+    let mut text = Vec::with_capacity(version.header + message.len());
+    text.extend_from_slice(&[0x45, way.tos]);
+    // No packet is larger than its length field says.
+    let length = u16::try_from(version.header + message.len()).unwrap_or(u16::MAX);
+    text.extend_from_slice(&length.to_be_bytes());
+    text.extend_from_slice(&[0, 0, 0, 0, way.hops, version.protocol, 0, 0]);
     for end in [Some(way.remote.ip()), way.local] {
         match end {
             Some(IpAddr::V4(four)) => text.extend_from_slice(&four.octets()),
-            Some(IpAddr::V6(six)) => text.extend_from_slice(&six.octets()),
-            None => text.resize(text.len() + if *version == V6 { 16 } else { 4 }, 0),
+            _ => text.extend_from_slice(&[0; 4]),
         }
     }
-    if *version == V4 {
-        let sum = checksum(&text);
-        put(&mut text, 10, sum);
-    }
+    let sum = checksum(&text);
+    put(&mut text, 10, sum);
     text.extend_from_slice(message);
     text
 }

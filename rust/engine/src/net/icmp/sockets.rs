@@ -7,19 +7,18 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use nix::sys::socket::setsockopt;
-use nix::sys::socket::sockopt::{IpRecvTos, Ipv4RecvTtl, Ipv6RecvHopLimit, Ipv6RecvTClass};
 use rustix::io::Errno;
 use rustix::net::sockopt::socket_type;
 use rustix::net::{Protocol, SocketType, bind, connect};
 
 use super::header::{V4, Version};
-use crate::error::errno;
 use crate::net::address::Local;
 use crate::net::filter::Step;
 use crate::net::packets::advice;
 use crate::net::packets::packet::name;
-use crate::net::packets::raw::{ALL, BYTE, HALF, IF_EQUAL, NOTHING, behind_ip, raw};
+use crate::net::packets::raw::{
+    ALL, BYTE, HALF, IF_EQUAL, NOTHING, ask_for_header, behind_ip, raw,
+};
 use crate::net::packets::sockets::prepare;
 use crate::net::sockets::Sockets;
 use crate::net::tuning::Tuning;
@@ -69,7 +68,7 @@ pub(crate) fn announce(
             ping => {
                 let socket = ping?;
                 prepare(socket.as_fd(), made.tuning)?;
-                ask(socket.as_fd(), version)?;
+                ask_for_header(socket.as_fd(), version.family)?;
                 bind(&socket, &end(version, local, local.port))?;
                 return Ok(socket);
             }
@@ -79,23 +78,13 @@ pub(crate) fn announce(
     let program = program(version, local.port, only);
     let kind = (version.family, version.protocol);
     let socket = raw(from, kind, local.address, &program, made.tuning)?;
-    ask(socket.as_fd(), version)?;
+    ask_for_header(socket.as_fd(), version.family)?;
     Ok(socket)
 }
 
 /// Whether the host hands out the IP header too.
 pub(crate) fn headed(socket: BorrowedFd<'_>, version: &Version) -> bool {
     *version == V4 && socket_type(socket) == Ok(SocketType::RAW)
-}
-
-/// Has the host tell what a header is made of.
-fn ask(socket: BorrowedFd<'_>, version: &Version) -> Result<(), Errno> {
-    let asked = if *version == V4 {
-        setsockopt(&socket, Ipv4RecvTtl, &true).and(setsockopt(&socket, IpRecvTos, &true))
-    } else {
-        setsockopt(&socket, Ipv6RecvHopLimit, &true).and(setsockopt(&socket, Ipv6RecvTClass, &true))
-    };
-    asked.map_err(errno)
 }
 
 /// Lets through what has the id: of the types `only`, or of all but those never taken.

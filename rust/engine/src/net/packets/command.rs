@@ -7,7 +7,8 @@ use netrelay_proto::error::Refusal;
 use rustix::io::Errno;
 
 use super::conversation::PacketConversation;
-use super::rules::{Rules, Trouble};
+use super::packet::NOWHERE;
+use super::rules::{Base, Rules, Trouble, Whom};
 use super::sockets;
 use crate::error::refusal;
 use crate::log::Event as Note;
@@ -40,6 +41,7 @@ impl<R: Rules> PacketConversation<R> {
                 self.base.ignores_advice = true;
                 Ok(())
             }
+            Command::Own(verb) if R::calls(&verb) != Whom::Nobody => self.call(verb, host),
             Command::Own(verb) => {
                 self.rules.command(verb, &mut self.base, host)?;
                 self.serve_reads(host);
@@ -61,26 +63,46 @@ impl<R: Rules> PacketConversation<R> {
         if remote.restricted {
             local = Some(Local { restricted: true, ..local.unwrap_or_default() });
         }
+        let from = local.is_some_and(|local| local.address.is_some() || local.port != 0);
+        self.dialled(remote.socket, from, host, |rules, base, host| {
+            rules.dial(remote.socket, local, base, host)
+        })
+    }
+
+    /// A connect in words of the protocol's own.
+    fn call(&mut self, verb: R::Verb, host: &mut Host) -> Result<(), Refusal> {
+        self.idle()?;
+        self.rules.permit(host)?;
+        self.dialled(NOWHERE, false, host, |rules, base, host| rules.call(verb, base, host))
+    }
+
+    /// Connects by the socket that `dial` makes; `from` tells whether a local end was given.
+    fn dialled(
+        &mut self,
+        remote: SocketAddr,
+        from: bool,
+        host: &mut Host,
+        dial: impl FnOnce(&mut R, &Base, &Host) -> Result<OwnedFd, Trouble>,
+    ) -> Result<(), Refusal> {
         host.shared.stats.dials.add(1);
-        let dialled = self.rules.dial(remote.socket, local, &self.base, host);
+        let dialled = dial(&mut self.rules, &self.base, host);
         let opened = dialled.and_then(|socket| Ok(self.open(socket, State::Connected, host)?));
         match opened {
             Ok(()) => {
                 let socket = self.base.socket();
-                let peer = socket.and_then(binding::remote).map_or(remote.socket, plain);
+                let peer = socket.and_then(binding::remote).map_or(remote, plain);
                 self.base.remote = Some(peer);
                 host.record(self.base.key, Note::Connect(peer));
                 Ok(())
             }
             Err(trouble) => {
-                let from = local.is_some_and(|local| local.address.is_some() || local.port != 0);
                 let why = match trouble {
                     // The host's one errno for "no port" has two meanings.
                     Trouble::Host(Errno::ADDRNOTAVAIL) if !from => Refusal::NO_PORTS,
                     Trouble::Host(error) => refusal(error),
                     Trouble::Ours(why) => why,
                 };
-                self.base.remote = Some(remote.socket);
+                self.base.remote = Some(remote);
                 self.end(Some(why.clone()), host);
                 self.serve_reads(host);
                 Err(why)

@@ -9,7 +9,7 @@ use netrelay_proto::error::Refusal;
 use rustix::io::Errno;
 
 use super::advice::{self, Told};
-use super::packet::{LARGEST, Packet, Received, receive};
+use super::packet::{LARGEST, Packet, Received};
 use super::reads::Reads;
 use super::rules::{Base, Given, Rules, Trouble};
 use super::sockets;
@@ -217,7 +217,7 @@ impl<R: Rules> PacketConversation<R> {
     ) -> Result<Option<Outcome>, Errno> {
         let Some(socket) = self.base.socket() else { return Ok(None) };
         let mut payload = scratch.take().unwrap_or_else(|| host.pool.take(LARGEST));
-        let received = receive(socket, payload.room(LARGEST));
+        let received = self.rules.receive(socket, payload.room(LARGEST));
         let Received { length, way, lost } = match received {
             Ok(received) => received,
             Err(error) => {
@@ -357,7 +357,8 @@ impl<R: Rules> PacketConversation<R> {
             while let Some(packet) = self.rules.handed() {
                 self.base.arrived.push_back(packet);
             }
-            self.base.arrived.extend(sockets::drain(socket.as_fd(), usize::MAX));
+            let take = |room: &mut [u8]| self.rules.receive(socket.as_fd(), room);
+            self.base.arrived.extend(sockets::drain(take, usize::MAX));
         }
         self.note_end(host);
         self.close(host);
@@ -368,10 +369,10 @@ impl<R: Rules> PacketConversation<R> {
 
     /// Gives the socket up.
     fn close(&mut self, host: &Host) {
-        self.rules.closing();
         if let Some(socket) = self.base.socket.take() {
-            self.base.count_lost(sockets::lost(socket.as_fd()), host);
+            self.base.count_lost(self.rules.lost(socket.as_fd()), host);
         }
+        self.rules.closing();
     }
 
     /// Tells the log, if there was anything to end.

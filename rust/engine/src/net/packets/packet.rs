@@ -179,4 +179,4 @@ struct Beside([u8; BESIDE]);
 /// Five messages of at most 20 bytes behind a header of 16 each, with room to spare.
 const BESIDE: usize = 256;
 
-const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0);
+pub(super) const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0);

@@ -6,12 +6,16 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::{IpRecvTos, Ipv4RecvTtl, Ipv6RecvHopLimit, Ipv6RecvTClass};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, Protocol, SocketType, bind};
 
+use super::packet::Way;
 use super::sockets::prepare;
+use crate::error::errno;
 use crate::net::filter::{Step, attach};
 use crate::net::sockets::Sockets;
 use crate::net::tuning::Tuning;
@@ -41,6 +45,37 @@ pub(crate) fn raw(
 /// X is where a packet goes on behind its IP header, which a socket of IPv6 is not handed.
 pub(crate) fn behind_ip(family: AddressFamily) -> Step {
     if family == AddressFamily::INET { (0xb1, 0, 0, 0) } else { (0x01, 0, 0, 0) }
+}
+
+/// Has the host tell beside a packet what was in its IP header.
+///
+/// # Errors
+/// The host refuses.
+pub(crate) fn ask_for_header(socket: BorrowedFd<'_>, family: AddressFamily) -> Result<(), Errno> {
+    let asked = if family == AddressFamily::INET {
+        setsockopt(&socket, Ipv4RecvTtl, &true).and(setsockopt(&socket, IpRecvTos, &true))
+    } else {
+        setsockopt(&socket, Ipv6RecvHopLimit, &true).and(setsockopt(&socket, Ipv6RecvTClass, &true))
+    };
+    asked.map_err(errno)
+}
+
+/// The header of a packet of IPv6 with so many bytes behind it, of what the host has told.
+pub(crate) fn header_six(way: &Way, protocol: u8, length: usize) -> [u8; 40] {
+    let octets = |address: Option<IpAddr>| match address {
+        Some(IpAddr::V6(six)) => six.octets(),
+        _ => [0; 16],
+    };
+    let mut header = [0; 40];
+    let first = (6_u32 << 28 | u32::from(way.tos) << 20).to_be_bytes();
+    // No packet is larger than its length field says.
+    let [high, low] = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
+    let fields = first.into_iter().chain([high, low, protocol, way.hops]);
+    let ends = octets(Some(way.remote.ip())).into_iter().chain(octets(way.local));
+    for (place, byte) in header.iter_mut().zip(fields.chain(ends)) {
+        *place = byte;
+    }
+    header
 }
 
 /// What a raw socket of that family was handed, without the IP header.

@@ -9,7 +9,8 @@ use std::time::Instant;
 use netrelay_proto::error::Refusal;
 use rustix::io::Errno;
 
-use super::packet::{Packet, Way};
+use super::packet::{Packet, Received, Way, receive};
+use super::sockets::lost;
 use crate::mailbox::Waiter;
 use crate::net::address::Local;
 use crate::net::binding;
@@ -97,6 +98,15 @@ pub(crate) enum Given {
     Text(Vec<u8>),
 }
 
+/// Who is called by a kind of connect.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Whom {
+    /// The verb is none.
+    Nobody,
+    /// Whoever there is.
+    Anybody,
+}
+
 /// Why a socket was not made or a packet not sent.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Trouble {
@@ -141,6 +151,21 @@ pub(crate) trait Rules: fmt::Debug + Default + Send + 'static {
         Ok(())
     }
 
+    /// Whom a verb of its own calls, if it is a kind of connect.
+    fn calls(verb: &Self::Verb) -> Whom {
+        let _ = verb;
+        Whom::Nobody
+    }
+
+    /// A socket for what such a verb asks for.
+    ///
+    /// # Errors
+    /// As [`Self::dial`].
+    fn call(&mut self, verb: Self::Verb, base: &Base, host: &Host) -> Result<OwnedFd, Trouble> {
+        let _ = (verb, base, host);
+        Err(Refusal::UNKNOWN_CONTROL.into())
+    }
+
     /// A socket for packets to and from `remote`.
     ///
     /// # Errors
@@ -181,6 +206,19 @@ pub(crate) trait Rules: fmt::Debug + Default + Send + 'static {
     fn status(&self, open: bool, queues: &str, base: &Base, host: &Host) -> String {
         let _ = (base, host);
         format!("{} {queues}\n", if open { "Open" } else { "Closed" })
+    }
+
+    /// The next packet that the host has.
+    ///
+    /// # Errors
+    /// As [`receive`].
+    fn receive(&self, socket: BorrowedFd<'_>, room: &mut [u8]) -> Result<Received, Errno> {
+        receive(socket, room)
+    }
+
+    /// How many packets there was no room for.
+    fn lost(&self, socket: BorrowedFd<'_>) -> u32 {
+        lost(socket)
     }
 
     /// Bytes that a Tread would get of the next packet that the host has.

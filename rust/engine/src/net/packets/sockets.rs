@@ -10,7 +10,7 @@ use rustix::net::sockopt::{
     set_socket_recv_buffer_size,
 };
 
-use super::packet::{LARGEST, Packet, receive};
+use super::packet::{LARGEST, Packet, Received};
 use crate::error::errno;
 use crate::net::info::{Raw, option};
 use crate::net::tuning::{self, Families, Tuning, families};
@@ -60,14 +60,17 @@ pub(crate) fn tune(socket: BorrowedFd<'_>, tuning: Tuning) -> Result<(), Errno> 
     Ok(())
 }
 
-/// All that has arrived, up to `most` packets; no more than the host keeps, though more is arriving.
-pub(crate) fn drain(socket: BorrowedFd<'_>, most: usize) -> Vec<Packet> {
+/// All that can be received, up to `most` packets; no more than the host keeps, though more is arriving.
+pub(crate) fn drain(
+    receive: impl Fn(&mut [u8]) -> Result<Received, Errno>,
+    most: usize,
+) -> Vec<Packet> {
     let mut packets = Vec::new();
     let mut room = vec![0; LARGEST];
     let mut left = 2 * QUEUE;
     while left > 0 && packets.len() < most {
         left = left.saturating_sub(RECORD);
-        match receive(socket, &mut room) {
+        match receive(&mut room) {
             Ok(received) => {
                 left = left.saturating_sub(received.length);
                 let data = room.get(..received.length).unwrap_or_default().into();

@@ -22,7 +22,7 @@ use crate::net::address::Local;
 use crate::net::conversation::{Call, State};
 use crate::net::host::Host;
 use crate::net::packets::PacketConversation;
-use crate::net::packets::packet::{Packet, Way, send};
+use crate::net::packets::packet::{Packet, Way, receive, send};
 use crate::net::packets::rules::{Base, Given, Rules, Trouble};
 use crate::net::packets::sockets::drain;
 use crate::net::packets::sources::{check_route, sending_by};
@@ -172,7 +172,7 @@ impl Rules for Udp {
         let Some(home) = &mut self.home else { return };
         let ends = home.ends();
         home.callers.claim(ends, base.key);
-        for packet in base.socket().map(|socket| drain(socket, HANDED)).unwrap_or_default() {
+        for packet in waiting(base) {
             if base.remote == Some(packet.way.remote) {
                 home.callers.hand(ends, packet, host);
             } else if !packet.way.to_many() {
@@ -189,7 +189,7 @@ impl Rules for Udp {
 
     fn turned_away(&mut self, base: &Base, host: &mut Host) {
         let Some(home) = &self.home else { return };
-        for packet in base.socket().map(|socket| drain(socket, HANDED)).unwrap_or_default() {
+        for packet in waiting(base) {
             home.callers.offer(packet, host);
         }
     }
@@ -213,6 +213,12 @@ impl Rules for Udp {
             home.callers.forget(home.ends());
         }
     }
+}
+
+/// What has come to the socket of a call before it was one.
+fn waiting(base: &Base) -> Vec<Packet> {
+    let drained = |socket| drain(|room| receive(socket, room), HANDED);
+    base.socket().map(drained).unwrap_or_default()
 }
 
 impl Udp {

@@ -1,0 +1,1 @@
+"""IPmux's conversations: whole IP packets of which a filter says yes."""
