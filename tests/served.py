@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from netrelay.core import Core
 
 NET: Final = (
-    "tcp", "udp", "ipifc", "icmp", "icmpv6", "gre", "ipmux", "il",
+    "tcp", "udp", "ipifc", "icmp", "icmpv6", "gre", "ipmux", "esp", "il",
     "arp", "bootp", "ndb", "iproute", "ipselftab", "log", "cs", "dns",
 )  # fmt: skip
 LACKING: Final[dict[str, frozenset[str]]] = {

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 # Each and what it opens.
 GRANTS: Final = {
     "arp": "change neighbours: write arp",
+    "esp": "packets of security associations",
     "gre": "packets of gre",
     "icmp-raw": "icmp and icmpv6 beyond echo",
     "il": "calls of il",

@@ -55,8 +55,9 @@ ICMP: Final = Protocol(3, "icmp", Makes.PACKETS, _USUAL, _OF_CONVERSATION)
 ICMPV6: Final = Protocol(4, "icmpv6", Makes.PACKETS, _USUAL, _OF_CONVERSATION)
 GRE: Final = Protocol(5, "gre", Makes.PACKETS, _USUAL, _OF_CONVERSATION)
 IPMUX: Final = Protocol(6, "ipmux", Makes.PACKETS, _USUAL, _OF_CONVERSATION)
+ESP: Final = Protocol(7, "esp", Makes.PACKETS, _USUAL, _OF_CONVERSATION)
 IL: Final = Protocol(8, "il", Makes.PACKETS, _USUAL, _OF_CONVERSATION)
 
 # In the order of a listing.
-PROTOCOLS: Final = (TCP, UDP, IPIFC, ICMP, ICMPV6, GRE, IPMUX, IL)
+PROTOCOLS: Final = (TCP, UDP, IPIFC, ICMP, ICMPV6, GRE, IPMUX, ESP, IL)
 BY_NUMBER: Final = {protocol.number: protocol for protocol in PROTOCOLS}

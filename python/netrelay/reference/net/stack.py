@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final, cast
 
+from netrelay.reference.net.esp.conversation import EspConversation
 from netrelay.reference.net.gre.conversation import GreConversation
 from netrelay.reference.net.icmp.conversation import IcmpConversation, Icmpv6Conversation
 from netrelay.reference.net.il.conversation import IlConversation
@@ -17,6 +18,7 @@ from netrelay.reference.net.log import Log
 from netrelay.reference.net.ndb import Ndb
 from netrelay.reference.net.protocol import (
     BY_NUMBER,
+    ESP,
     GRE,
     ICMP,
     ICMPV6,
@@ -52,6 +54,7 @@ _CONVERSATIONS: Final[dict[int, type[Conversation]]] = {
     ICMPV6.number: Icmpv6Conversation,
     GRE.number: GreConversation,
     IPMUX.number: IpmuxConversation,
+    ESP.number: EspConversation,
     IL.number: IlConversation,
 }
 

@@ -14,6 +14,7 @@ use std::os::fd::BorrowedFd;
 
 use netrelay_proto::error::Refusal;
 
+use super::esp::Esp;
 use super::gre::Gre;
 use super::host::Host;
 use super::icmp::Icmp;
@@ -135,6 +136,7 @@ pub(crate) fn make(key: Key) -> Option<Box<dyn Conversation>> {
         Protocol::Icmp | Protocol::Icmpv6 => Some(Box::new(PacketConversation::<Icmp>::new(key))),
         Protocol::Gre => Some(Box::new(PacketConversation::<Gre>::new(key))),
         Protocol::Ipmux => Some(Box::new(PacketConversation::<Ipmux>::new(key))),
+        Protocol::Esp => Some(Box::new(PacketConversation::<Esp>::new(key))),
         Protocol::Il => Some(Box::new(IlConversation::new(key))),
         Protocol::Ipifc => None,
     }

@@ -13,6 +13,7 @@ mod calls;
 pub(crate) mod claims;
 pub(crate) mod conversation;
 pub(crate) mod ctl;
+mod esp;
 mod filter;
 mod gre;
 pub(crate) mod guard;
@@ -197,6 +198,7 @@ impl Net {
             Protocol::Icmpv6 => icmp::stats::text_six(&stack.sockets.proc("snmp6")),
             Protocol::Gre => stack.gre.text(),
             Protocol::Ipmux => stack.filters.text(),
+            Protocol::Esp => stack.esp.text(),
             Protocol::Il => stack.il.text(),
             Protocol::Ipifc => String::new(),
         }

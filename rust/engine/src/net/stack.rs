@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::claims::Claims;
+use super::esp;
 use super::gre;
 use super::il::stats::Totals;
 use super::ipmux::listing::Listing;
@@ -27,6 +28,8 @@ pub(crate) struct Stack {
     pub(crate) sockets: Sockets,
     pub(crate) log: Log,
     pub(crate) claims: Claims,
+    /// What conversations of esp have counted.
+    pub(crate) esp: esp::stats::Totals,
     /// What conversations of gre have counted.
     pub(crate) gre: gre::stats::Totals,
     /// The filters of conversations of ipmux.
@@ -48,6 +51,7 @@ impl Stack {
             sockets,
             log: Log::default(),
             claims: Claims::default(),
+            esp: esp::stats::Totals::default(),
             gre: gre::stats::Totals::default(),
             filters: Listing::default(),
             il: Totals::default(),

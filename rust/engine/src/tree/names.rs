@@ -145,6 +145,7 @@ mod tests {
             "icmpv6",
             "gre",
             "ipmux",
+            "esp",
             "il",
             "arp",
             "bootp",

@@ -22,13 +22,15 @@ pub(crate) enum Protocol {
     Gre,
     /// Whole IP packets of other protocols than the host's.
     Ipmux,
+    /// Packets of security associations.
+    Esp,
     /// Messages, reliable and in order.
     Il,
 }
 
 impl Protocol {
     /// They, in directory order.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Tcp,
         Self::Udp,
         Self::Ipifc,
@@ -36,6 +38,7 @@ impl Protocol {
         Self::Icmpv6,
         Self::Gre,
         Self::Ipmux,
+        Self::Esp,
         Self::Il,
     ];
 
@@ -54,6 +57,7 @@ impl Protocol {
             Self::Icmpv6 => 4,
             Self::Gre => 5,
             Self::Ipmux => 6,
+            Self::Esp => 7,
             Self::Il => 8,
         }
     }
@@ -68,6 +72,7 @@ impl Protocol {
             Self::Icmpv6 => "icmpv6",
             Self::Gre => "gre",
             Self::Ipmux => "ipmux",
+            Self::Esp => "esp",
             Self::Il => "il",
         }
     }

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use netrelay_proto::error::Refusal;
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, recv, send};
+use rustix::net::{RecvFlags, recv};
 
 use super::header::{self, V4, V6, Version, numbered};
 use super::sockets::{self, Made};
@@ -20,7 +20,7 @@ use crate::net::claims::{Claim, Item};
 use crate::net::conversation::State;
 use crate::net::ctl::Command;
 use crate::net::host::Host;
-use crate::net::packets::packet::{LARGEST, Way};
+use crate::net::packets::packet::{LARGEST, Way, send_to_peer};
 use crate::net::packets::raw::unheaded;
 use crate::net::packets::rules::{Base, Given, Rules, Trouble};
 use crate::net::packets::sources::{check_local, send_between};
@@ -208,15 +208,6 @@ impl Icmp {
 fn end(header: &[u8], at: usize) -> IpAddr {
     let bytes = header.get(at..).and_then(<[u8]>::first_chunk::<16>);
     Ipv6Addr::from(bytes.copied().unwrap_or_default()).into()
-}
-
-fn send_to_peer(socket: BorrowedFd<'_>, message: &[u8]) -> Result<(), Errno> {
-    loop {
-        match send(socket, message, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
-            Err(Errno::INTR) => {}
-            done => return done.map(drop),
-        }
-    }
 }
 
 fn version(base: &Base) -> &'static Version {

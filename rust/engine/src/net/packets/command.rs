@@ -73,7 +73,14 @@ impl<R: Rules> PacketConversation<R> {
     fn call(&mut self, verb: R::Verb, host: &mut Host) -> Result<(), Refusal> {
         self.idle()?;
         self.rules.permit(host)?;
-        self.dialled(NOWHERE, false, host, |rules, base, host| rules.call(verb, base, host))
+        let remote = match R::calls(&verb) {
+            Whom::Host(address) => {
+                host.shared.guard.check(address)?;
+                SocketAddr::new(address, 0)
+            }
+            _ => NOWHERE,
+        };
+        self.dialled(remote, false, host, |rules, base, host| rules.call(verb, base, host))
     }
 
     /// Connects by the socket that `dial` makes; `from` tells whether a local end was given.

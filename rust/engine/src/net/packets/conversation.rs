@@ -17,7 +17,6 @@ use crate::buffers::Payload;
 use crate::error::refusal;
 use crate::log::Event as Note;
 use crate::mailbox::Waiter;
-use crate::net::address::endpoint;
 use crate::net::conversation::{Call, Conversation, Event, More, State};
 use crate::net::host::Host;
 use crate::net::info::unsent;
@@ -57,7 +56,7 @@ impl<R: Rules> Conversation for PacketConversation<R> {
     fn has_input(&self) -> bool {
         let Base { readable, suspect, state, arrived, .. } = &self.base;
         let here = !arrived.is_empty() || self.rules.ahead().is_some();
-        *readable || *suspect || *state == State::Hungup || here
+        *readable || *suspect || *state == State::Hungup || self.rules.deaf(*state) || here
     }
 
     fn write(&mut self, _: Waiter, data: &[u8], host: &mut Host) -> Option<Outcome> {
@@ -127,8 +126,8 @@ impl<R: Rules> Conversation for PacketConversation<R> {
 
     fn text(&mut self, file: File, host: &mut Host) -> String {
         match file {
-            File::Local => endpoint(self.base.local),
-            File::Remote => endpoint(self.base.remote),
+            File::Local => self.rules.local(&self.base),
+            File::Remote => self.rules.remote(&self.base),
             _ => self.status(host),
         }
     }
@@ -251,7 +250,7 @@ impl<R: Rules> PacketConversation<R> {
 
     /// What a Tread gets that no packet is there for.
     fn past_end(&mut self) -> Option<Outcome> {
-        if self.base.state != State::Hungup {
+        if self.base.state != State::Hungup && !self.rules.deaf(self.base.state) {
             return None;
         }
         Some(match &self.base.failure {
@@ -297,7 +296,7 @@ impl<R: Rules> PacketConversation<R> {
         match &self.base.failure {
             Some(why) => Err(why.clone()),
             None if self.base.socket.is_none() => Err(Refusal::HUNGUP),
-            None if self.rules.carries(self.base.state) => Ok(()),
+            None if self.rules.sends(self.base.state) => Ok(()),
             None => Err(Refusal::HUNGUP),
         }
     }

@@ -12,8 +12,8 @@ use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg,
 };
 use rustix::io::Errno;
-use rustix::net::AddressFamily;
 use rustix::net::sockopt::socket_domain;
+use rustix::net::{AddressFamily, SendFlags};
 
 use crate::error::errno;
 
@@ -139,6 +139,19 @@ pub(crate) fn send(
             let address = libc::in6_addr { s6_addr: address.octets() };
             let info = libc::in6_pktinfo { ipi6_addr: address, ipi6_ifindex: interface };
             send(&[ControlMessage::Ipv6PacketInfo(&info)])
+        }
+    }
+}
+
+/// Sends one packet to whom the socket is connected to.
+///
+/// # Errors
+/// As [`send`].
+pub(crate) fn send_to_peer(socket: BorrowedFd<'_>, data: &[u8]) -> Result<(), Errno> {
+    loop {
+        match rustix::net::send(socket, data, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+            Err(Errno::INTR) => {}
+            done => return done.map(drop),
         }
     }
 }

@@ -88,6 +88,7 @@ pub(crate) fn unheaded(packet: &[u8], family: AddressFamily) -> &[u8] {
 // What is loaded is that far behind X.
 pub(crate) const BYTE: u16 = 0x50;
 pub(crate) const HALF: u16 = 0x48;
+pub(crate) const WORD: u16 = 0x40;
 pub(crate) const IF_EQUAL: u16 = 0x15;
 pub(crate) const IF_AT_LEAST: u16 = 0x35;
 pub(crate) const IF_ANY_OF: u16 = 0x45;

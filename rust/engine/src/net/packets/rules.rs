@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use super::packet::{Packet, Received, Way, receive};
 use super::sockets::lost;
 use crate::mailbox::Waiter;
-use crate::net::address::Local;
+use crate::net::address::{Local, endpoint};
 use crate::net::binding;
 use crate::net::calls::Calls;
 use crate::net::conversation::{Call, State};
@@ -103,6 +103,8 @@ pub(crate) enum Given {
 pub(crate) enum Whom {
     /// The verb is none.
     Nobody,
+    /// One host.
+    Host(IpAddr),
     /// Whoever there is.
     Anybody,
 }
@@ -202,6 +204,16 @@ pub(crate) trait Rules: fmt::Debug + Default + Send + 'static {
         true
     }
 
+    /// The text of local.
+    fn local(&self, base: &Base) -> String {
+        endpoint(base.local)
+    }
+
+    /// The text of remote.
+    fn remote(&self, base: &Base) -> String {
+        endpoint(base.remote)
+    }
+
     /// The text of status; a conversation that is not open, or not even in use, has empty queues.
     fn status(&self, open: bool, queues: &str, base: &Base, host: &Host) -> String {
         let _ = (base, host);
@@ -233,8 +245,19 @@ pub(crate) trait Rules: fmt::Debug + Default + Send + 'static {
     /// The texts of docs/tree.md.
     fn command(&mut self, verb: Self::Verb, base: &mut Base, host: &Host) -> Result<(), Refusal>;
 
-    /// Whether packets go through data in that state.
+    /// Whether packets come through data in that state.
     fn carries(&self, state: State) -> bool;
+
+    /// Whether packets are written to data in that state.
+    fn sends(&self, state: State) -> bool {
+        self.carries(state)
+    }
+
+    /// Whether nothing will ever come in that state, though the conversation is not over.
+    fn deaf(&self, state: State) -> bool {
+        let _ = state;
+        false
+    }
 
     /// What a packet is to a reader.
     fn text(&self, way: &Way, data: &[u8], base: &Base, host: &Host) -> Given;

@@ -1,0 +1,1 @@
+"""ESP's conversations: security associations of one direction each."""
