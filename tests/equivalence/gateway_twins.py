@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING
 
 from netrelay import core, errors
 from netrelay import messages as m
+from netrelay.gateway.grants import GRANTS
 from netrelay.reference.codec import decode, encode
-from netrelay.types import Dialect, GatewayConfig
+from netrelay.types import Dialect, GatewayConfig, StackConfig
 from tests.served import need_twins
 
 from .datagrams import Datagrams
@@ -71,9 +72,14 @@ class Peer:
 
 
 class Twin:
-    """One gateway and one raw session of it; `name` is unique, `of` is the core."""
+    """One gateway and one raw session of it; `name` is unique, `of` is the core.
 
-    def __init__(self, name: str, folder: Path, *, of: str, workers: int) -> None:
+    `network` is the path of a namespace that is its `/net.alt`, where it may do anything.
+    """
+
+    def __init__(
+        self, name: str, folder: Path, *, of: str, workers: int, network: str | None = None
+    ) -> None:
         self.name = name
         self.gateway = core.load(of).Gateway(
             GatewayConfig(
@@ -82,6 +88,8 @@ class Twin:
                 allow_dial=("127.0.0.0/8", "::1/128"),
                 ndb=b"sys=gate\n",
                 started=STARTED,
+                stacks=() if network is None else (StackConfig("alt", "netns", network),),
+                grant=() if network is None else tuple(GRANTS),
             )
         )
         path = str(folder / f"{name}.sock")
@@ -193,14 +201,20 @@ def quiet_server() -> socket.socket:
 class Twins:
     """The pair, and the operations on it."""
 
-    def __init__(self, other: str = "rust", *, workers: int = 1) -> None:
+    def __init__(
+        self,
+        other: str = "rust",
+        *,
+        workers: int = 1,
+        networks: tuple[str | None, str | None] = (None, None),
+    ) -> None:
         if other != "python":
             need_twins()
         self._folder = tempfile.TemporaryDirectory()
         folder = Path(self._folder.name)
         self.both = (
-            Twin("python", folder, of="python", workers=1),
-            Twin(f"the other, {other}", folder, of=other, workers=workers),
+            Twin("python", folder, of="python", workers=1, network=networks[0]),
+            Twin(f"the other, {other}", folder, of=other, workers=workers, network=networks[1]),
         )
         self.dialect = Dialect.P2000
 
