@@ -1,29 +1,23 @@
-"""Two hosts on a wire, of which one's network is a stack of the gateway, and what passes there."""
+"""Two hosts on a wire, of which one's network is a stack of the gateway."""
 
 from __future__ import annotations
 
 import contextlib
-import selectors
-import socket
 import struct
-import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from netrelay.types import StackConfig
 
 from .namespaces import Namespace, namespace, wait_for_route, wire
-from .rawclient import PATIENCE_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from .conftest import Door, Place
 
 OWN, OTHER = "10.0.0.1", "10.0.0.2"
 OWN6, OTHER6 = "2001:db8::1", "2001:db8::2"
-_ALL_ETHERTYPES: Final = 3
-_OUTGOING: Final = 4
 
 
 @dataclass(frozen=True)
@@ -53,51 +47,6 @@ def hosts() -> Iterator[Hosts]:
             host.ip(f"addr add {six}/64 dev eth0 nodad")
             wait_for_route(host, f"local {six} dev eth0")
         yield Hosts(own, other)
-
-
-class Capture:
-    """What passes at a namespace's `eth0`, from the making of this on: IP packets, both ways."""
-
-    def __init__(self, host: Namespace) -> None:
-        with host.inside():
-            self.sock = socket.socket(
-                socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ALL_ETHERTYPES)
-            )
-            self.sock.bind(("eth0", _ALL_ETHERTYPES))
-        self.sock.setblocking(False)
-
-    def close(self) -> None:
-        """The end of it."""
-        self.sock.close()
-
-    def sent(self) -> list[bytes]:
-        """The packets that have left by `eth0` so far, but for those that only the link needs."""
-        return [packet for packet, outgoing in self._all() if outgoing and not _of_link(packet)]
-
-    def wait(self, wanted: Callable[[bytes], bool]) -> bytes:
-        """The first packet, either way, that is wanted; it is waited for."""
-        deadline = time.monotonic() + PATIENCE_S
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.sock, selectors.EVENT_READ)
-            while selector.select(max(0.0, deadline - time.monotonic())):
-                for packet, _ in self._all():
-                    if wanted(packet):
-                        return packet
-        raise AssertionError("the packet never came")
-
-    def _all(self) -> Iterator[tuple[bytes, bool]]:
-        while True:
-            try:
-                packet, (_, ethertype, kind, *_) = self.sock.recvfrom(1 << 16)
-            except BlockingIOError:
-                return
-            if ethertype in {0x0800, 0x86DD}:
-                yield packet, kind == _OUTGOING
-
-
-def _of_link(packet: bytes) -> bool:
-    """Whether it is of IPv6's own housekeeping: neighbours, routers, groups."""
-    return packet[0] >> 4 == 6 and packet[6] in {0, 58} and packet[40] not in {128, 129}
 
 
 def checksum(data: bytes) -> int:

@@ -12,10 +12,11 @@ import pytest
 
 from netrelay import messages as m
 from netrelay.types import ORDWR
+from tests.netns.capture import Capture
 from tests.netns.lab import until
 from tests.served import need
 
-from .hosts import OTHER, OWN, Capture, hosts
+from .hosts import OTHER, OWN, hosts
 from .rawclient import RefusedError
 
 if TYPE_CHECKING:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from netrelay.types import ORDWR
+from tests.netns.capture import Capture
 from tests.served import need
 
-from .hosts import OTHER, OTHER6, OWN, OWN6, Capture, checksum, hosts
+from .hosts import OTHER, OTHER6, OWN, OWN6, checksum, hosts
 from .namespaces import namespace, wire
 from .rawclient import RefusedError
 

@@ -12,10 +12,11 @@ import pytest
 
 from netrelay import messages as m
 from netrelay.types import ORDWR
+from tests.netns.capture import Capture
 from tests.netns.lab import until
 from tests.served import need
 
-from .hosts import OTHER, OTHER6, OWN, OWN6, Capture, checksum, hosts
+from .hosts import OTHER, OTHER6, OWN, OWN6, checksum, hosts
 from .rawclient import RefusedError, data_of
 
 if TYPE_CHECKING:

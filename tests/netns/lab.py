@@ -32,7 +32,7 @@ def missing() -> str | None:
     """What the lab lacks on this machine, or nothing. CI fails what is skipped for that."""
     if os.geteuid() != 0:
         return "network namespaces need root"
-    for tool in ("ip", "curl"):
+    for tool in ("ip", "curl", "dnsmasq"):
         if shutil.which(tool) is None:
             return f"{tool} is not installed (tools/install-test-deps does it)"
     return None
@@ -121,14 +121,20 @@ class Host:
         self.lab.programs.append(program)
         return program
 
-    def socket(self, family: int, kind: int) -> socket.socket:
-        """A socket of this host for the test itself; the lab closes it at the latest."""
+    @contextlib.contextmanager
+    def inside(self) -> Iterator[None]:
+        """This thread, and what it starts, is in it while the block lasts."""
         namespace = netns.open_namespace(self.name)
         try:
             with netns.inside(namespace):
-                made = socket.socket(family, kind)
+                yield
         finally:
             os.close(namespace)
+
+    def socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
+        """A socket of this host for the test itself; the lab closes it at the latest."""
+        with self.inside():
+            made = socket.socket(family, kind, protocol)
         made.settimeout(PATIENCE_S)
         self.lab.sockets.append(made)
         return made

@@ -9,66 +9,30 @@ translates no address and tracks no connection meanwhile.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
-from .lab import Host, Lab, Program, lab, missing, until
+from .lab import until
+from .picture import drawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from .lab import Host
+    from .picture import Picture
+
 pytestmark = [pytest.mark.netns, pytest.mark.timeout(180)]
-
-NETRELAY = (sys.executable, "-m", "netrelay")
-GATEWAY = "tcp!{}!5640"
-
-
-@dataclass(frozen=True)
-class Picture:
-    """The hosts, and where the pages are."""
-
-    lab: Lab
-    first: Host
-    second: Host
-    gateway: Host
-    internet: Host
-    wire_of_first: str
-    core: str
-
-    def importer(self, host: Host, gateway: str, *options: str) -> Program:
-        """`netrelay import` in `host`."""
-        address = GATEWAY.format(gateway)
-        return host.start(*NETRELAY, "import", address, "--core", self.core, *options)
 
 
 @pytest.fixture(params=["rust", "python"])
 def picture(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Picture]:
     """Everything wired and served; both cores in turn."""
-    if lack := missing():
-        pytest.skip(lack)
-    with lab() as made:
-        first, second = made.host("in1"), made.host("in2")
-        gateway, internet = made.host("gw"), made.host("inet")
-        wire = made.wire(first, gateway, ["10.77.1.2/24"], ["10.77.1.1/24"])
-        made.wire(second, gateway, ["10.77.2.2/24"], ["10.77.2.1/24"])
-        made.wire(
-            gateway,
-            internet,
-            ["203.0.113.1/24", "2001:db8:77::1/64"],
-            ["203.0.113.2/24", "2001:db8:77::2/64"],
-        )
-        serve(internet, tmp_path / "outside", "a page of the Internet", "::")
-        serve(first, tmp_path / "inside", "a page from the inside", "127.0.0.1", port=8080)
-        export = gateway.start(
-            *NETRELAY, "export", "--core", request.param, "--insecure-no-auth",
-            "--session-timeout", "3",
-            "--listen", GATEWAY.format("10.77.1.1"), "--listen", GATEWAY.format("10.77.2.1"),
-        )  # fmt: skip
-        export.wait_for("10.77.2.1!5640")
-        yield Picture(made, first, second, gateway, internet, wire, request.param)
+    with drawn(request.param, "--session-timeout", "3") as made:
+        serve(made.internet, tmp_path / "outside", "a page of the Internet", "::")
+        serve(made.first, tmp_path / "inside", "a page from the inside", "127.0.0.1", port=8080)
+        yield made
 
 
 def serve(host: Host, folder: Path, words: str, address: str, *, port: int = 80) -> None:
