@@ -125,6 +125,17 @@ def test_hangup_ends_both_sides(client: RawClient) -> None:
             client.write(side.data, b"more")
 
 
+def test_every_waiting_read_hears_of_a_hangup(client: RawClient) -> None:
+    """More of them than one turn answers messages for."""
+    caller, _ = pair(client)
+    tags = client.park(*(m.Tread(caller.data, 0, 9) for _ in range(100)))
+    client.write(caller.ctl, b"hangup")
+    assert [data_of(client.wait(tag)) for tag in tags[:3]] == [b""] * 3
+    for tag in tags[3:]:
+        with pytest.raises(RefusedError, match=HUNGUP):
+            client.wait(tag)
+
+
 def test_what_was_written_before_the_last_clunk_arrives(client: RawClient) -> None:
     caller, called = pair(client)
     texts = [bytes([number]) * 9000 for number in range(60)]

@@ -110,6 +110,17 @@ def test_waiting_reads_are_answered_in_order_of_arrival(client: RawClient, peer:
     assert client.order[-3:] == tags
 
 
+def test_every_waiting_read_hears_of_a_hangup(client: RawClient, peer: Peer) -> None:
+    """More of them than one turn answers packets for."""
+    ctl, data, _ = connected(client, peer)
+    tags = client.park(*(m.Tread(data, 0, 9) for _ in range(300)))
+    client.write(ctl, b"hangup")
+    assert [data_of(client.wait(tag)) for tag in tags[:3]] == [b""] * 3
+    for tag in tags[3:]:
+        with pytest.raises(RefusedError, match=HUNGUP):
+            client.wait(tag)
+
+
 def test_a_flushed_read_takes_no_datagram(client: RawClient, peer: Peer) -> None:
     _, data, local = connected(client, peer)
     first, second = client.park(m.Tread(data, 0, 9), m.Tread(data, 0, 9))

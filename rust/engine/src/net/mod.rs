@@ -159,7 +159,10 @@ impl Net {
     /// A Twrite of ctl.
     pub(crate) fn control(&mut self, key: Key, waiter: Waiter, line: &[u8]) -> Option<Outcome> {
         let Some(slot) = find(&mut self.tables, key) else { return Some(GONE) };
-        slot.conversation.control(waiter, line, &mut self.host)
+        let outcome = slot.conversation.control(waiter, line, &mut self.host);
+        // It may have left Treads that take more than one turn to answer.
+        queue(key, slot, &mut self.host);
+        outcome
     }
 
     /// A Topen of listen.

@@ -41,6 +41,8 @@ _OPEN: Final = frozenset({State.CONNECTED, State.ANNOUNCED})
 # The host's queue is full: the packet is lost as it may be lost anywhere.
 _NO_ROOM: Final = frozenset({errno.EAGAIN, errno.ENOBUFS})
 _ZEROS: Final = 3
+# Packets for nobody that are passed over before others have their turn.
+_TURN: Final = 256
 
 
 class PacketConversation(Conversation):
@@ -371,11 +373,16 @@ class PacketConversation(Conversation):
 
     def _next(self) -> bytes | NetError | None:
         """What the next Tread gets; none if it has to wait."""
+        strangers = 0
         while (packet := self._take()) is not None:
             text = self._text(packet)
             if text is not None:
                 self._used = self._around.loop.time()
                 return text
+            strangers += 1
+            # The watch comes back for the rest, behind others.
+            if strangers == _TURN and self._watch is not None:
+                return None
         if self.state is not State.HUNGUP and not self._deaf:
             return None
         if self._failure is None and self._zeros:

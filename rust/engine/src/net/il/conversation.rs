@@ -325,10 +325,11 @@ impl IlConversation {
     fn serve_reads(&mut self, host: &mut Host) -> More {
         let mut left = TURN;
         while let Some(count) = self.reads.next(self.key, host) {
-            if left == 0 {
+            // An end is told to all at once: nobody comes back for the rest.
+            if left == 0 && self.state == State::Connected {
                 return More::Again;
             }
-            left -= 1;
+            left = left.saturating_sub(1);
             let Some(outcome) = self.next(count, host) else { break };
             self.reads.answer(outcome, host);
         }

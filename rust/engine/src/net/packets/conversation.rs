@@ -154,27 +154,23 @@ impl<R: Rules> PacketConversation<R> {
     /// Answers waiting Treads as far as packets and the clients allow.
     pub(super) fn serve_reads(&mut self, host: &mut Host) -> More {
         let mut scratch = None;
-        let mut more = More::Idle;
         let mut left = TURN;
         while let Some(count) = self.reads.next(self.base.key, host) {
-            if left == 0 {
-                more = More::Again;
-                break;
-            }
-            left -= 1;
-            let Some(outcome) = self.next(count, &mut scratch, host) else { break };
+            let Some(outcome) = self.next(count, &mut left, &mut scratch, host) else { break };
             self.reads.answer(outcome, host);
         }
         if let Some(payload) = scratch {
             host.pool.give(payload);
         }
-        more
+        if left == 0 && self.base.readable { More::Again } else { More::Idle }
     }
 
-    /// What a Tread of `count` bytes gets; none if it has to wait.
+    /// What a Tread of `count` bytes gets; none if it has to wait, or if `left` is used up: packets
+    /// that may still be taken off the socket, for us or not.
     fn next(
         &mut self,
         count: usize,
+        left: &mut usize,
         scratch: &mut Option<Payload>,
         host: &mut Host,
     ) -> Option<Outcome> {
@@ -183,6 +179,7 @@ impl<R: Rules> PacketConversation<R> {
             let given = match packet {
                 Some(packet) => self.given(&packet, count, host),
                 None if self.base.readable && self.rules.carries(self.base.state) => {
+                    *left = left.checked_sub(1)?;
                     self.receive(count, scratch, host).ok()?
                 }
                 None => return self.past_end(),
