@@ -91,6 +91,23 @@ def test_a_packet_goes_and_comes_whole(client: RawClient) -> None:
     assert client.text(f"{path}/local") == client.text(f"{path}/remote") == "::!0\n"
 
 
+def test_protocols_take_turns(client: RawClient) -> None:
+    _, _, data = chosen(client, f"proto={ONE:02x}|{OTHER_ONE:02x}")
+    for protocol in (ONE, ONE, ONE, OTHER_ONE):
+        client.write(data, packet4(b"waiting", protocol=protocol))
+    assert [client.read(data)[16 + 9] for _ in range(4)] == [ONE, OTHER_ONE, ONE, ONE]
+
+
+def test_one_behind_many_strangers_is_found(client: RawClient) -> None:
+    """More of them than are passed over in one turn, and fewer than a host keeps."""
+    _, _, data = chosen(client, f"proto={ONE:02x}|{OTHER_ONE:02x};data[0:0]=79")
+    for _ in range(150):
+        for protocol in (ONE, OTHER_ONE):
+            client.write(data, packet4(b"no", protocol=protocol))
+    client.write(data, packet4(b"yes"))
+    assert client.read(data)[36:] == b"yes"
+
+
 def test_one_of_ipv6_too(client: RawClient) -> None:
     _, _, data = chosen(client, f"ver=6;proto={ONE:02x};data[0:1]=776f")
     for payload in (b"no", b"words"):

@@ -59,6 +59,8 @@ class IpmuxConversation(PacketConversation):
         self._others: list[Watch] = []
         # Packets that a protocol's socket had no room for.
         self._lost_of: dict[int, int] = {}
+        # Whose socket is looked at first: they take turns.
+        self._turn = 0
 
     @staticmethod
     def stats(around: Surroundings, _most: int) -> str:
@@ -157,7 +159,10 @@ class IpmuxConversation(PacketConversation):
 
     def _receive(self, sock: socket.socket) -> Packet:
         # A socket does not say with a packet of which protocol it is.
-        for each, protocol in zip(self._sockets(sock), self._protocols, strict=True):
+        queues = list(zip(self._sockets(sock), self._protocols, strict=True))
+        for _ in queues:
+            each, protocol = queues[self._turn]
+            self._turn = (self._turn + 1) % len(queues)
             try:
                 packet = receive(each)
             except BlockingIOError:

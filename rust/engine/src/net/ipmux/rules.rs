@@ -36,6 +36,8 @@ pub(crate) struct Ipmux {
     /// What the first protocol's socket, which is the conversation's own, had no room for.
     lost: Cell<u32>,
     others: Vec<Other>,
+    /// Which socket is looked at first: they take turns.
+    turn: Cell<usize>,
 }
 
 /// The socket of a further protocol.
@@ -116,10 +118,13 @@ impl Rules for Ipmux {
     }
 
     fn receive(&self, socket: BorrowedFd<'_>, room: &mut [u8]) -> Result<Received, Errno> {
-        let others = self.others.iter().map(|other| (other.socket.as_fd(), &other.lost));
-        let sockets = std::iter::once((socket, &self.lost)).chain(others);
-        let protocols = self.filter.iter().flat_map(|filter| &filter.protocols);
-        for ((socket, count), protocol) in sockets.zip(protocols) {
+        let protocols = self.filter.as_ref().map_or(&[][..], |filter| &filter.protocols);
+        for _ in protocols {
+            let at = self.turn.get();
+            self.turn.set((at + 1) % protocols.len());
+            let other = at.checked_sub(1).and_then(|behind| self.others.get(behind));
+            let (socket, count) =
+                other.map_or((socket, &self.lost), |other| (other.socket.as_fd(), &other.lost));
             match receive(socket, room) {
                 Err(Errno::AGAIN) => {}
                 received => {
@@ -127,7 +132,8 @@ impl Rules for Ipmux {
                     count.set(received.lost);
                     received.lost = self.lost();
                     // A socket does not say with a packet of which protocol it is.
-                    received.way.remote.set_port((*protocol).into());
+                    let protocol = protocols.get(at).copied().unwrap_or(0);
+                    received.way.remote.set_port(protocol.into());
                     return Ok(received);
                 }
             }
