@@ -8,8 +8,10 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use netrelay_proto::error::Refusal;
+use rustix::net::AddressFamily;
 
 use super::address::{Local, Remote};
+use super::sockets::family;
 
 /// A command that parsed; `Own` are those of one protocol alone.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -85,7 +87,7 @@ impl<Own: Verbs> Command<Own> {
     }
 
     /// The addresses that are named in it.
-    pub(crate) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+    fn addresses(&self) -> impl Iterator<Item = IpAddr> {
         let addresses = match self {
             Self::Connect { remote, local } => {
                 [Some(remote.socket.ip()), local.and_then(|local| local.address)]
@@ -94,6 +96,15 @@ impl<Own: Verbs> Command<Own> {
             _ => [None, None],
         };
         addresses.into_iter().flatten()
+    }
+
+    /// Refuses one that names an address of another family.
+    ///
+    /// # Errors
+    /// `bad ip address syntax`.
+    pub(crate) fn check_family(&self, own: AddressFamily) -> Result<(), Refusal> {
+        let foreign = self.addresses().any(|address| family(address) != own);
+        if foreign { Err(Refusal::BAD_IP) } else { Ok(()) }
     }
 }
 

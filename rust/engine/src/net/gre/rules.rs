@@ -41,9 +41,7 @@ impl Rules for Gre {
 
     fn check(&self, command: &Command<Verb>, _: &Base) -> Result<(), Refusal> {
         let Command::Connect { remote, .. } = command else { return Ok(()) };
-        let own = family(remote.socket.ip());
-        let foreign = command.addresses().any(|address| family(address) != own);
-        if foreign { Err(Refusal::BAD_IP) } else { Ok(()) }
+        command.check_family(family(remote.socket.ip()))
     }
 
     fn permit(&self, host: &Host) -> Result<(), Refusal> {

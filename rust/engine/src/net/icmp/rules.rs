@@ -25,7 +25,6 @@ use crate::net::packets::raw::unheaded;
 use crate::net::packets::rules::{Base, Given, Rules, Trouble};
 use crate::net::packets::sources::{check_local, send_between};
 use crate::net::random;
-use crate::net::sockets::family;
 use crate::tree::protocol::Protocol;
 
 /// What only a conversation of icmp or icmpv6 has.
@@ -43,9 +42,7 @@ impl Rules for Icmp {
     type Verb = Headers;
 
     fn check(&self, command: &Command<Headers>, base: &Base) -> Result<(), Refusal> {
-        let own = version(base).family;
-        let foreign = command.addresses().any(|address| family(address) != own);
-        if foreign { Err(Refusal::BAD_IP) } else { Ok(()) }
+        command.check_family(version(base).family)
     }
 
     fn dial(
