@@ -88,6 +88,6 @@ def codec_rates(seconds: float) -> dict[str, dict[str, float] | str]:
 
 def entries_per_mib(load: Load) -> float:
     """How often the interpreter was entered per MiB that a gateway relayed, by its counter."""
-    command = [sys.executable, str(HERE / "entries.py"), str(load.program), str(load.seconds)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-m", "benches.entries", str(load.program), str(load.seconds)]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     return float(done.stdout)
