@@ -9,7 +9,6 @@ use std::time::Instant;
 
 use netrelay_proto::error::Refusal;
 use rustix::io::Errno;
-use rustix::net::SendFlags;
 
 use super::callers::{Callers, Ends, HANDED};
 use super::headers::{self, Written};
@@ -22,7 +21,7 @@ use crate::net::address::Local;
 use crate::net::conversation::{Call, State};
 use crate::net::host::Host;
 use crate::net::packets::PacketConversation;
-use crate::net::packets::packet::{Packet, Way, receive, send};
+use crate::net::packets::packet::{Packet, Way, receive, send, send_to_peer};
 use crate::net::packets::rules::{Base, Given, Rules, Trouble};
 use crate::net::packets::sockets::drain;
 use crate::net::packets::sources::{check_route, sending_by};
@@ -239,15 +238,6 @@ fn called(announced: &Base, socket: OwnedFd, way: Way, callers: Callers) -> Call
     base.socket = Some(socket);
     let home = Some(Home { way, callers, due: None });
     Box::new(PacketConversation::with(base, Udp { home, ..Udp::default() }))
-}
-
-fn send_to_peer(socket: BorrowedFd<'_>, data: &[u8]) -> Result<(), Errno> {
-    loop {
-        match rustix::net::send(socket, data, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
-            Err(Errno::INTR) => {}
-            done => return done.map(drop),
-        }
-    }
 }
 
 /// Sends from the first of the sources that can be had, or else from where the route says.
