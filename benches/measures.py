@@ -28,7 +28,7 @@ MOST_PAUSES = 250
 
 
 class Work(NamedTuple):
-    """One kind of load."""
+    """One kind of load; of datagrams `calls` is how many requests are under way."""
 
     name: str
     verb: str
@@ -45,14 +45,19 @@ WORKS = (
     Work("ping-pong 64", "pp", 64, "rt/s"),
     Work("dials", "dials", 8, "/s"),
 )
+DATAGRAMS = (
+    Work("dgram-up", "dgram-up", 128, "datagrams/s"),
+    Work("dgram-down", "dgram-down", 128, "datagrams/s"),
+)
 
 
 @dataclass
 class Cell:
-    """One relay at one work: a rate a round, and what the relay's processor time came to."""
+    """One relay at one work: a rate a round, the relay's processor time, and what it lost."""
 
     rates: list[float] = field(default_factory=list)
     costs: list[float] = field(default_factory=list)
+    lost: list[float] = field(default_factory=list)
     failed: str | None = None
 
     def rate(self) -> float:
@@ -60,8 +65,12 @@ class Cell:
         return statistics.median(self.rates) if self.rates else 0.0
 
     def cost(self) -> float:
-        """The median relay cost: seconds a GB, or microseconds a round trip or dial."""
+        """The median relay cost: seconds a GB, or microseconds a round trip, dial or datagram."""
         return statistics.median(self.costs) if self.costs else 0.0
+
+    def loss(self) -> float:
+        """The median share of the datagrams that did not arrive."""
+        return statistics.median(self.lost) if self.lost else 0.0
 
 
 Table = dict[tuple[str, str], Cell]
@@ -117,8 +126,10 @@ def measure(load: Load, running: Running, work: Work, cell: Cell) -> None:
         cell.rates.append(report["bytes"] / report["seconds"] / 1e9)
         cell.costs.append(spent / max(report["bytes"] / 1e9, 1e-9))
     else:
-        cell.rates.append(report["count"] / report["seconds"])
+        cell.rates.append(report["count"] / max(report["seconds"], 1e-9))
         cell.costs.append(spent / max(report["count"], 1) * 1e6)
+    if work in DATAGRAMS:
+        cell.lost.append(report["lost"] / max(report["count"] + report["lost"], 1))
 
 
 def settled(pids: list[int]) -> float:

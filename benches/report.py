@@ -5,32 +5,35 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from benches.measures import WORKS, Table, Work, ratio
+from benches.measures import DATAGRAMS, WORKS, Table, Work, ratio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-_ROW, _BAR, _LEFT, _TOP = 16, 420, 150, 46
+_ROW, _BAR, _LEFT, _TOP = 16, 420, 180, 46
 
 
 def lines(table: Table, names: Sequence[str], works: Sequence[Work], base: str) -> Iterator[str]:
-    """A Markdown table a work: rate, spread, relay cost, ratio to direct and to `base`."""
+    """A Markdown table a work: rate, spread, relay cost, ratio to direct and to `base`, losses."""
     for work in works:
         cost = "s/GB" if work.unit == "GB/s" else "µs each"
+        losses = " lost |" if work in DATAGRAMS else ""
         yield f"\n**{work.name}** ({work.unit})\n"
-        yield f"| relay | rate | min-max | relay CPU, {cost} | ÷ direct | ÷ {base} |"
-        yield "|---|---:|---:|---:|---:|---:|"
+        yield f"| relay | rate | min-max | relay CPU, {cost} | ÷ direct | ÷ {base} |{losses}"
+        yield "|---|---:|---:|---:|---:|---:|" + "---:|" * bool(losses)
         for name in names:
             cell = table.get((name, work.name))
             if cell is None:
                 continue
             if cell.failed is not None:
-                yield f"| {name} | failed: {cell.failed} | | | | |"
+                yield f"| {name} | failed: {cell.failed} | | | | |" + " |" * bool(losses)
                 continue
             spread = f"{number(min(cell.rates))}-{number(max(cell.rates))}"
             to_direct = show(ratio(table, name, work.name, "direct"))
             to_base = show(ratio(table, name, work.name, base))
-            row = (name, number(cell.rate()), spread, number(cell.cost()), to_direct, to_base)
+            row = [name, number(cell.rate()), spread, number(cell.cost()), to_direct, to_base]
+            if losses:
+                row.append(f"{cell.loss():.2%}")
             yield f"| {' | '.join(row)} |"
 
 
@@ -74,13 +77,14 @@ def plain(table: Table) -> dict[str, dict[str, dict[str, object]]]:
     found: dict[str, dict[str, dict[str, object]]] = {}
     for (name, work), cell in table.items():
         values = {"rates": cell.rates, "costs": cell.costs, "failed": cell.failed}
-        found.setdefault(work, {})[name] = dict(values)
+        found.setdefault(work, {})[name] = {**values, "lost": cell.lost}
     return found
 
 
 def picture(table: Table, names: Sequence[str], title: str) -> str:
     """An SVG of the rates: a group of bars a work, each work to its own scale."""
-    works = [work for work in WORKS if any((name, work.name) in table for name in names)]
+    every = (*WORKS, *DATAGRAMS)
+    works = [work for work in every if any((name, work.name) in table for name in names)]
     parts = [f'<text x="8" y="20" font-size="15">{escape(title)}</text>']
     y = _TOP
     for work in works:

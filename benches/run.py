@@ -13,11 +13,12 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from benches import machine, operations, report
 from benches.codec import NAMES
-from benches.measures import WORKS, Load, Table, idle_bytes, rounds
+from benches.measures import DATAGRAMS, WORKS, Load, Table, Work, idle_bytes, rounds
+from benches.relays import datagrams
 from benches.relays.ours import OURS, exported
 from benches.relays.peers import PEERS
 from benches.relays.relay import Relay, Running, free_port, process
@@ -26,33 +27,44 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 HERE = Path(__file__).parent
-BASE = "haproxy"
+
+
+class Group(NamedTuple):
+    """Works and the relays that can do them, with the peer that they are shown against."""
+
+    works: Sequence[Work]
+    relays: Sequence[Relay]
+    ours: Sequence[Relay]
+    base: str
+
+
+GROUPS = (
+    Group(WORKS, (*PEERS, *OURS), OURS, "haproxy"),
+    Group(DATAGRAMS, datagrams.RELAYS, datagrams.OURS, "uvloop"),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, write; 1 when one of ours failed. A peer may: the table says so."""
     options = _options(arguments)
     load = Load(_built(), options.seconds)
-    relays = _present(options.only)
-    works = [work for work in WORKS if not options.work or work.verb in options.work]
+    groups = [_chosen(group, options) for group in GROUPS]
+    relays = {relay.name: relay for group in groups for relay in group.relays}
     results: dict[str, object] = {"machine": machine.card(), "seconds": options.seconds}
     say("machine: " + ", ".join(f"{name} {value}" for name, value in machine.card().items()))
     port = free_port()
     table: Table = {}
     with process([str(load.program), "serve", f"127.0.0.1:{port}"], port):
-        for number, so_far in rounds(load, relays, works, port, options.rounds):
-            table = so_far
-            print(f"round {number} of {options.rounds}", file=sys.stderr)
-        for line in report.lines(table, [relay.name for relay in relays], works, BASE):
-            say(line)
-        ours = [relay.name for relay in relays if relay in OURS]
-        for name in ours:
-            for line in report.ratios(table, name, [relay.name for relay in relays], works):
-                say(line)
+        for group in groups:
+            for number, so_far in rounds(load, group.relays, group.works, port, options.rounds):
+                table |= so_far
+                print(f"round {number} of {options.rounds}", file=sys.stderr)
+            _tell(group, table)
         results["works"] = report.plain(table)
         if not options.work:
-            results |= _the_rest(load, relays, port, options.rounds, options.idle)
-    _write(options.out, results, table, [relay.name for relay in relays])
+            results |= _the_rest(load, groups[0].relays, port, options.rounds, options.idle)
+    _write(options.out, results, table, list(relays))
+    ours = {relay.name for group in GROUPS for relay in group.ours}
     return 1 if any(cell.failed for (name, _), cell in table.items() if name in ours) else 0
 
 
@@ -61,7 +73,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="rounds of all relays (5)")
     parser.add_argument("--seconds", type=float, default=1.0, help="length of a run (1)")
     parser.add_argument("--only", nargs="*", default=[], help="relays by name (all)")
-    parser.add_argument("--work", nargs="*", default=[], help="down up pp dials (all)")
+    verbs = " ".join(dict.fromkeys(work.verb for group in GROUPS for work in group.works))
+    parser.add_argument("--work", nargs="*", default=[], help=f"{verbs} (all)")
     parser.add_argument("--idle", type=int, default=1000, help="idle calls to hold (1000)")
     parser.add_argument("--quick", action="store_true", help="one short round: does it run?")
     parser.add_argument("--out", type=Path, default=HERE / "out", help="where to write")
@@ -71,12 +84,25 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def _present(only: Sequence[str]) -> list[Relay]:
-    relays = [relay for relay in (*PEERS, *OURS) if not only or relay.name in only]
-    for relay in relays:
+def _chosen(group: Group, options: argparse.Namespace) -> Group:
+    """What was asked for of a group, less the relays that are not installed."""
+    works = [work for work in group.works if not options.work or work.verb in options.work]
+    relays = [relay for relay in group.relays if not options.only or relay.name in options.only]
+    for relay in relays if works else ():
         if (program := relay.missing()) is not None:
             say(f"absent: {relay.name} ({program} is not installed)")
-    return [relay for relay in relays if relay.missing() is None]
+    present = [relay for relay in relays if works and relay.missing() is None]
+    return group._replace(works=works, relays=present)
+
+
+def _tell(group: Group, table: Table) -> None:
+    names = [relay.name for relay in group.relays]
+    for line in report.lines(table, names, group.works, group.base):
+        say(line)
+    for relay in group.relays:
+        if relay in group.ours:
+            for line in report.ratios(table, relay.name, names, group.works):
+                say(line)
 
 
 def _built() -> Path:

@@ -20,8 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(shutil.which("cargo") is None, reason="no Rust toolchain (cargo)")
 def test_a_quick_run_measures_every_work_of_ours(tmp_path: Path) -> None:
-    ours = ("netrelay", "netrelay gateway")
-    relays = ("direct", "haproxy", *ours)
+    streams = ("netrelay", "netrelay gateway")
+    datagrams = ("netrelay gateway", "netrelay gateway reference")
+    relays = ("direct", "haproxy", "uvloop", *streams, *datagrams)
     done = subprocess.run(
         [sys.executable, "-m", "benches.run", "--quick", "--out", tmp_path, "--only", *relays],
         cwd=ROOT,
@@ -31,9 +32,12 @@ def test_a_quick_run_measures_every_work_of_ours(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     (results,) = (json.loads(path.read_text()) for path in tmp_path.glob("*.json"))
-    for work, rows in results["works"].items():
-        for name in ours:
-            assert rows[name]["rates"][0] > 0, f"{name}: {work}"
+    works = {work: datagrams if work.startswith("dgram") else streams for work in results["works"]}
+    assert {"dgram-up", "dgram-down", "down 1", "up 64"} < works.keys()
+    for work, names in works.items():
+        for name in names:
+            assert results["works"][work][name]["rates"][0] > 0, f"{name}: {work}"
+    assert not results["works"]["dgram-up"]["uvloop"]["failed"]
     assert results["entries_per_mib"] == 0
     assert [path.read_text()[:4] for path in tmp_path.glob("*.svg")] == ["<svg"]
     assert "haproxy" in done.stdout

@@ -59,9 +59,17 @@ def listening(port: int) -> bool:
     return any(row.split()[3] == "0A" and any(end in row for end in ends) for row in rows[1:])
 
 
+def bound(port: int) -> bool:
+    """Whether somebody takes datagrams at `port` of loopback."""
+    rows = Path("/proc/net/udp").read_text().splitlines()
+    return any(row.split()[1] == f"0100007F:{port:04X}" for row in rows[1:])
+
+
 @contextlib.contextmanager
-def process(command: Sequence[str], *ports: int) -> Iterator[int]:
-    """A program from when it listens on `ports` until the block ends.
+def process(
+    command: Sequence[str], *ports: int, ready: Callable[[int], bool] = listening
+) -> Iterator[int]:
+    """A program from when it is `ready` at `ports` until the block ends.
 
     It runs in a folder of its own, which takes the core dump that diod leaves when it is ended.
     """
@@ -70,7 +78,7 @@ def process(command: Sequence[str], *ports: int) -> Iterator[int]:
         try:
             pause = selectors.DefaultSelector()
             deadline = time.monotonic() + PATIENCE_S
-            while not all(map(listening, ports)):
+            while not all(map(ready, ports)):
                 if started.poll() is not None or time.monotonic() > deadline:
                     words.seek(0)
                     raise RuntimeError(f"{' '.join(command)}: {words.read().decode()}")

@@ -11,6 +11,7 @@
     reason = "a load generator for our own loopback: a panic is a failed run, and its result is a line"
 )]
 
+mod datagrams;
 mod operations;
 mod server;
 mod session;
@@ -37,6 +38,7 @@ netrelay-load WORK TARGET COUNT SECONDS
           pp           64-byte ping-pong on COUNT calls
           dials        COUNT callers that connect, echo a byte and close
           idle         COUNT calls that echo a byte and stay until standard input ends
+          dgram-up | dgram-down   64-byte datagrams one way, COUNT requests under way in 9P
           walk | stat | read   9P operations, COUNT outstanding; the target is 9p:ADDR,PATH, or
                9p:ADDR,ANAME,PATH to ask in 9P2000.L
   TARGET  tcp:ADDR                 the server or a relay to it
@@ -49,8 +51,10 @@ One line of JSON on standard output.";
 pub(crate) struct Report {
     /// Payload bytes, in bulk runs.
     pub(crate) bytes: u64,
-    /// Round trips, dials or operations.
+    /// Round trips, dials or operations; of datagrams those that arrived.
     pub(crate) count: u64,
+    /// Datagrams that were sent and did not arrive.
+    pub(crate) lost: u64,
     /// From the first byte to the last.
     pub(crate) seconds: f64,
     /// Half of the round trips took no longer, in microseconds.
@@ -62,6 +66,7 @@ pub(crate) struct Report {
 pub(crate) enum Target {
     Tcp(String),
     Socks(String, String),
+    Udp(String, String),
     Files(String, String),
 }
 
@@ -72,6 +77,7 @@ impl Target {
         match (kind, pair) {
             ("tcp", None) => Some(Self::Tcp(rest.to_owned())),
             ("socks", Some((proxy, to))) => Some(Self::Socks(proxy, to)),
+            ("udp", Some((relay, far))) => Some(Self::Udp(relay, far)),
             ("9p", Some((gateway, to))) => Some(Self::Files(gateway, to)),
             _ => None,
         }
@@ -99,10 +105,10 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(None) => ExitCode::SUCCESS,
-        Ok(Some(Report { bytes, count, seconds, median_us })) => {
+        Ok(Some(Report { bytes, count, lost, seconds, median_us })) => {
             println!(
-                "{{\"bytes\": {bytes}, \"count\": {count}, \"seconds\": {seconds:.6}, \
-                 \"median_us\": {median_us:.1}}}"
+                "{{\"bytes\": {bytes}, \"count\": {count}, \"lost\": {lost}, \
+                 \"seconds\": {seconds:.6}, \"median_us\": {median_us:.1}}}"
             );
             ExitCode::SUCCESS
         }
@@ -116,6 +122,7 @@ fn main() -> ExitCode {
 fn run(work: &str, target: &Target, count: usize, time: Duration) -> io::Result<Report> {
     match target {
         Target::Files(gateway, to) => through_files::run(work, gateway, to, count, time),
+        Target::Udp(relay, far) => datagrams::through_socket(work, relay, far, time),
         way => sockets::run(work, way, count, time),
     }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     Report,
-    session::{RERROR, ROOT, Session, clunk, read, walk},
+    session::{RERROR, ROOT, Session, clunk, head, read, walk},
 };
 
 const RLERROR: u8 = 7;
@@ -74,15 +74,6 @@ pub(crate) fn run(
         held -= at;
     }
     Ok(Report { count: done, seconds: begun.elapsed().as_secs_f64(), ..Report::default() })
-}
-
-/// Size, type and tag of the first frame, if all of it is here.
-fn head(bytes: &[u8]) -> Option<(usize, u8, u16)> {
-    let (size, rest) = bytes.split_first_chunk()?;
-    let size = u32::from_le_bytes(*size) as usize;
-    let (&kind, rest) = rest.split_first()?;
-    let (tag, _) = rest.split_first_chunk()?;
-    (size <= bytes.len()).then_some((size, kind, u16::from_le_bytes(*tag)))
 }
 
 fn fid_of(tag: u16) -> u32 {

@@ -89,14 +89,14 @@ impl Session {
     }
 
     /// A conversation with `to` whose `data` is open as `fid`; its ctl is `fid + 1`.
-    pub(crate) fn dial(&mut self, to: &str, fid: u32) -> io::Result<()> {
+    pub(crate) fn dial(&mut self, network: &str, to: &str, fid: u32) -> io::Result<()> {
         let ctl = fid + 1;
-        self.rpc(&walk(1, ROOT, ctl, &["net", "tcp", "clone"]))?;
+        self.rpc(&walk(1, ROOT, ctl, &["net", network, "clone"]))?;
         self.rpc(&self.open_file(1, ctl))?;
         let number = self.rpc(&read(1, ctl, 16))?;
         let number = String::from_utf8_lossy(&number[RREAD_HEAD..]).into_owned();
         self.rpc(&write(1, ctl, format!("connect {}", to.replace(':', "!")).as_bytes()))?;
-        self.rpc(&walk(1, ROOT, fid, &["net", "tcp", &number, "data"]))?;
+        self.rpc(&walk(1, ROOT, fid, &["net", network, &number, "data"]))?;
         self.rpc(&self.open_file(1, fid))?;
         Ok(())
     }
@@ -126,6 +126,15 @@ impl Session {
 /// Whether an error only says that the socket is not ready.
 pub(crate) fn not_ready(error: &io::Error) -> bool {
     error.kind() == ErrorKind::WouldBlock
+}
+
+/// Size, type and tag of the first frame, if all of it is here.
+pub(crate) fn head(bytes: &[u8]) -> Option<(usize, u8, u16)> {
+    let (size, rest) = bytes.split_first_chunk()?;
+    let size = u32::from_le_bytes(*size) as usize;
+    let (&kind, rest) = rest.split_first()?;
+    let (tag, _) = rest.split_first_chunk()?;
+    (size <= bytes.len()).then_some((size, kind, u16::from_le_bytes(*tag)))
 }
 
 pub(crate) fn frame(kind: u8, tag: u16, body: &[u8]) -> Vec<u8> {

@@ -28,7 +28,9 @@ pub(crate) fn run(work: &str, way: &Target, count: usize, time: Duration) -> io:
 fn call(way: &Target, work: u8) -> io::Result<TcpStream> {
     let mut stream = match way {
         Target::Socks(proxy, to) => through_socks(proxy, to)?,
-        Target::Tcp(address) | Target::Files(address, _) => TcpStream::connect(address)?,
+        Target::Tcp(address) | Target::Udp(address, _) | Target::Files(address, _) => {
+            TcpStream::connect(address)?
+        }
     };
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -165,7 +167,12 @@ fn ping_pong(way: &Target, count: usize, time: Duration) -> io::Result<Report> {
         }
     }
     let seconds = begun.elapsed().as_secs_f64();
-    Ok(Report { count: took.len() as u64, seconds, median_us: median_us(took), bytes: 0 })
+    Ok(Report {
+        count: took.len() as u64,
+        seconds,
+        median_us: median_us(took),
+        ..Report::default()
+    })
 }
 
 /// `count` threads that each connect, echo a byte and close, again and again.
@@ -194,7 +201,12 @@ fn dials(way: &Target, count: usize, time: Duration) -> io::Result<Report> {
         took.extend(caller.join().map_err(|_| io::Error::other("a caller panicked"))??);
     }
     let seconds = begun.elapsed().as_secs_f64();
-    Ok(Report { count: took.len() as u64, seconds, median_us: median_us(took), bytes: 0 })
+    Ok(Report {
+        count: took.len() as u64,
+        seconds,
+        median_us: median_us(took),
+        ..Report::default()
+    })
 }
 
 fn idle(way: &Target, count: usize) -> io::Result<Report> {

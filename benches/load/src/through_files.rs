@@ -14,7 +14,7 @@ use std::{
 use mio::{Events, Interest, Poll, Token};
 
 use crate::{
-    ECHO, PING, Report, SINK, SOURCE, median_us, operations,
+    ECHO, PING, Report, SINK, SOURCE, datagrams, median_us, operations,
     session::{
         RERROR, ROOT, RREAD, RREAD_HEAD, RWRITE, Session, TWRITE_HEAD, clunk, not_ready, read,
         walk, write, write_head,
@@ -41,6 +41,7 @@ pub(crate) fn run(
         "dials" => dials(gateway, to, count, time),
         "idle" => idle(gateway, to, count),
         "walk" | "stat" | "read" => operations::run(work, gateway, to, count, time),
+        "dgram-up" | "dgram-down" => datagrams::through_files(work, gateway, to, count, time),
         _ => Err(io::Error::new(ErrorKind::InvalidInput, "no such work")),
     }
 }
@@ -67,7 +68,7 @@ impl Pump {
         let mut session = Session::open(gateway, false, "")?;
         for number in 0..streams {
             let fid = fid_of(number);
-            session.dial(to, fid)?;
+            session.dial("tcp", to, fid)?;
             session.rpc(&write(1, fid, &[work]))?;
         }
         let payload = session.payload();
@@ -203,7 +204,12 @@ impl Pump {
             })?;
         }
         let seconds = begun.elapsed().as_secs_f64();
-        Ok(Report { count: took.len() as u64, seconds, median_us: median_us(took), bytes: 0 })
+        Ok(Report {
+            count: took.len() as u64,
+            seconds,
+            median_us: median_us(took),
+            ..Report::default()
+        })
     }
 
     /// Sends what is waiting, then hands every reply that has come to `each` (tag, type, payload length).
@@ -329,7 +335,12 @@ fn dials(gateway: &str, to: &str, count: usize, time: Duration) -> io::Result<Re
         took.extend(caller.join().map_err(|_| io::Error::other("a caller panicked"))??);
     }
     let seconds = begun.elapsed().as_secs_f64();
-    Ok(Report { count: took.len() as u64, seconds, median_us: median_us(took), bytes: 0 })
+    Ok(Report {
+        count: took.len() as u64,
+        seconds,
+        median_us: median_us(took),
+        ..Report::default()
+    })
 }
 
 /// Conversations that have echoed a byte; with an empty `to`, idle sessions instead.
@@ -343,7 +354,7 @@ fn idle(gateway: &str, to: &str, count: usize) -> io::Result<Report> {
         let mut session = Session::open(gateway, false, "")?;
         for number in 0..count {
             let fid = fid_of(number);
-            session.dial(to, fid)?;
+            session.dial("tcp", to, fid)?;
             session.rpc(&write(1, fid, &[ECHO, 1]))?;
             session.rpc(&read(1, fid, 1))?;
         }
