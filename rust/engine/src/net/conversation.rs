@@ -46,6 +46,13 @@ pub(crate) trait Conversation: fmt::Debug + Send {
     /// A Twrite of data, whole; none if it waits.
     fn write(&mut self, waiter: Waiter, data: &[u8], host: &mut Host) -> Option<Outcome>;
 
+    /// Twrites of data of one size each, with one call to the host; false if it can't be, and then
+    /// nothing was written.
+    fn write_run(&mut self, data: &[&[u8]], host: &mut Host) -> bool {
+        let _ = (data, host);
+        false
+    }
+
     /// A Twrite of data of which only the head has arrived; its bytes come by [`Self::feed`]. Only
     /// a stream's can be begun.
     ///

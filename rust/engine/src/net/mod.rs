@@ -121,6 +121,12 @@ impl Net {
         slot.conversation.write(waiter, data, &mut self.host)
     }
 
+    /// Twrites of data of one size each; true if all were carried out, else none was.
+    pub(crate) fn write_run(&mut self, key: Key, data: &[&[u8]]) -> bool {
+        let host = &mut self.host;
+        find(&mut self.tables, key).is_some_and(|slot| slot.conversation.write_run(data, host))
+    }
+
     /// A Twrite of data of a stream whose payload is to come by [`Self::feed`].
     ///
     /// # Errors

@@ -199,13 +199,25 @@ impl Session {
             let operation = Operation::Write { data: data.to_vec() };
             return self.operate(waiter, place, operation, net);
         }
-        match net.write(at.key, waiter, data) {
+        let outcome = net.write(at.key, waiter, data);
+        self.answer_write(waiter, place, outcome, net);
+    }
+
+    /// Answers a Twrite of data of a conversation of this worker, or has it wait.
+    pub(super) fn answer_write(
+        &mut self,
+        waiter: Waiter,
+        place: Place,
+        outcome: Option<Outcome>,
+        net: &mut Net,
+    ) {
+        match outcome {
             Some(Outcome::Wrote(count)) => {
                 let before = self.replies.len();
-                self.reply(tag, &Message::Rwrite(Rwrite { count }), net);
-                self.brief.note(view.fid, data.len(), self.replies.len() - before);
+                self.reply(waiter.tag, &Message::Rwrite(Rwrite { count }), net);
+                self.brief.note(waiter.fid, count as usize, self.replies.len() - before);
             }
-            Some(Outcome::Refused(why)) => self.refuse(tag, &why, net),
+            Some(Outcome::Refused(why)) => self.refuse(waiter.tag, &why, net),
             _ => self.park(waiter, place, net),
         }
     }

@@ -20,6 +20,7 @@ mod parked;
 mod receive;
 pub(crate) mod replies;
 mod rest;
+mod run;
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

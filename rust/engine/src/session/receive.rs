@@ -260,6 +260,11 @@ impl Session {
         let Some(head) = head else { return 0 };
         if let Some(frame) = rest.get(..head.size as usize) {
             self.inbox.bulk = false;
+            if head.kind == Twrite::KIND
+                && let used @ 1.. = self.write_run(rest, frame.len(), net)
+            {
+                return used;
+            }
             self.request(frame, net);
             return frame.len();
         }

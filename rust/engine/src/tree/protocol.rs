@@ -88,6 +88,12 @@ impl Protocol {
         self == Self::Tcp
     }
 
+    /// Whether Twrites of one size that came together may be carried out together: none of them
+    /// waits, and the host takes several at once.
+    pub(crate) fn takes_runs(self) -> bool {
+        self == Self::Udp
+    }
+
     /// That file of a conversation, if it has one.
     pub(crate) fn file(self, file: File) -> Option<File> {
         self.files().contains(&file).then_some(file)

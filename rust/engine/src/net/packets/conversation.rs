@@ -65,6 +65,24 @@ impl<R: Rules> Conversation for PacketConversation<R> {
         Some(self.send(data, host).map_or_else(Outcome::Refused, |()| Outcome::Wrote(count)))
     }
 
+    fn write_run(&mut self, data: &[&[u8]], host: &mut Host) -> bool {
+        // What ICMP has said is told to the first of them.
+        if self.base.suspect || self.writable().is_err() {
+            return false;
+        }
+        match self.rules.send_run(data, &self.base) {
+            Ok(()) => host.shared.stats.bytes_up.add(data.iter().map(|one| one.len()).sum()),
+            Err(Errno::AGAIN | Errno::NOBUFS) => host.shared.stats.dropped.add(data.len()),
+            Err(Errno::OPNOTSUPP) => return false,
+            Err(error) => {
+                self.heed_and_serve(Some(error), host);
+                return false;
+            }
+        }
+        self.base.used = host.now;
+        true
+    }
+
     fn control(&mut self, _: Waiter, line: &[u8], host: &mut Host) -> Option<Outcome> {
         let count = u32::try_from(line.len()).unwrap_or(u32::MAX);
         Some(self.command(line, host).map_or_else(Outcome::Refused, |()| Outcome::Wrote(count)))

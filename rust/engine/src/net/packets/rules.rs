@@ -268,6 +268,16 @@ pub(crate) trait Rules: fmt::Debug + Default + Send + 'static {
     /// The host or the guard refuses.
     fn send(&self, data: &[u8], base: &Base, host: &Host) -> Result<bool, Trouble>;
 
+    /// Sends what was written, of one size each, with one call to the host.
+    ///
+    /// # Errors
+    /// `OPNOTSUPP`: they have to be sent one by one. Anything else is the host's, and nothing was
+    /// sent.
+    fn send_run(&mut self, data: &[&[u8]], base: &Base) -> Result<(), Errno> {
+        let _ = (data, base);
+        Err(Errno::OPNOTSUPP)
+    }
+
     /// Takes the first packet that was handed over by another conversation.
     fn handed(&mut self) -> Option<Packet> {
         None

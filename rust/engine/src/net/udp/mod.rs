@@ -9,6 +9,7 @@ mod callers;
 mod headers;
 mod multicast;
 mod rules;
+mod segments;
 mod sockets;
 pub(crate) mod stats;
 mod verbs;

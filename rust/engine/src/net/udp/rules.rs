@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use super::callers::{Callers, Ends, HANDED};
 use super::headers::{self, Written};
 use super::multicast::{Groups, Membership};
+use super::segments::Segments;
 use super::sockets;
 use super::verbs::{Group, Verb};
 use crate::error::{is_shortage, refusal};
@@ -33,6 +34,7 @@ use crate::work::Timer;
 pub(crate) struct Udp {
     headers: bool,
     groups: Groups,
+    segments: Segments,
     /// Of an announced conversation.
     callers: Option<Callers>,
     /// Of a call.
@@ -122,6 +124,11 @@ impl Rules for Udp {
         host.shared.guard.check(written.to.ip())?;
         send_from(socket, &written, &host.stack(base.key).sockets)?;
         Ok(true)
+    }
+
+    fn send_run(&mut self, data: &[&[u8]], base: &Base) -> Result<(), Errno> {
+        let socket = base.socket().filter(|_| !self.prefixed()).ok_or(Errno::OPNOTSUPP)?;
+        self.segments.send(socket, data)
     }
 
     fn handed(&mut self) -> Option<Packet> {
