@@ -49,6 +49,11 @@ DATAGRAMS = (
     Work("dgram-up", "dgram-up", 128, "datagrams/s"),
     Work("dgram-down", "dgram-down", 128, "datagrams/s"),
 )
+DISTANT = (
+    Work("down at 100 ms", "down", 1, "GB/s"),
+    Work("up at 100 ms", "up", 1, "GB/s"),
+    Work("dials at 100 ms", "dials", 8, "/s"),
+)
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from benches.measures import DATAGRAMS, WORKS, Table, Work, ratio
+from benches.measures import DATAGRAMS, DISTANT, WORKS, Table, Work, ratio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -14,25 +14,25 @@ _ROW, _BAR, _LEFT, _TOP = 16, 420, 180, 46
 
 
 def lines(table: Table, names: Sequence[str], works: Sequence[Work], base: str) -> Iterator[str]:
-    """A Markdown table a work: rate, spread, relay cost, ratio to direct and to `base`, losses."""
+    """A Markdown table a work: rate, spread, relay cost, ratios to direct and to `base`, losses."""
+    bases = tuple(dict.fromkeys(("direct", base)))
     for work in works:
         cost = "s/GB" if work.unit == "GB/s" else "µs each"
-        losses = " lost |" if work in DATAGRAMS else ""
+        more = [f"÷ {name}" for name in bases] + ["lost"] * (work in DATAGRAMS)
         yield f"\n**{work.name}** ({work.unit})\n"
-        yield f"| relay | rate | min-max | relay CPU, {cost} | ÷ direct | ÷ {base} |{losses}"
-        yield "|---|---:|---:|---:|---:|---:|" + "---:|" * bool(losses)
+        yield f"| relay | rate | min-max | relay CPU, {cost} | {' | '.join(more)} |"
+        yield "|---|---:|---:|---:|" + "---:|" * len(more)
         for name in names:
             cell = table.get((name, work.name))
             if cell is None:
                 continue
             if cell.failed is not None:
-                yield f"| {name} | failed: {cell.failed} | | | | |" + " |" * bool(losses)
+                yield f"| {name} | failed: {cell.failed} | | |" + " |" * len(more)
                 continue
             spread = f"{number(min(cell.rates))}-{number(max(cell.rates))}"
-            to_direct = show(ratio(table, name, work.name, "direct"))
-            to_base = show(ratio(table, name, work.name, base))
-            row = [name, number(cell.rate()), spread, number(cell.cost()), to_direct, to_base]
-            if losses:
+            row = [name, number(cell.rate()), spread, number(cell.cost())]
+            row += [show(ratio(table, name, work.name, other)) for other in bases]
+            if work in DATAGRAMS:
                 row.append(f"{cell.loss():.2%}")
             yield f"| {' | '.join(row)} |"
 
@@ -83,7 +83,7 @@ def plain(table: Table) -> dict[str, dict[str, dict[str, object]]]:
 
 def picture(table: Table, names: Sequence[str], title: str) -> str:
     """An SVG of the rates: a group of bars a work, each work to its own scale."""
-    every = (*WORKS, *DATAGRAMS)
+    every = (*WORKS, *DATAGRAMS, *DISTANT)
     works = [work for work in every if any((name, work.name) in table for name in names)]
     parts = [f'<text x="8" y="20" font-size="15">{escape(title)}</text>']
     y = _TOP

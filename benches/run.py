@@ -1,12 +1,15 @@
 """`make bench`: netrelay beside what a user would pick instead, on this machine, in this run.
 
 `python -m benches.run --help` lists the options. It writes JSON and a picture to benches/out and
-prints the tables. It starts only its own processes and talks only to loopback.
+prints the tables. It starts only its own processes and talks only to loopback, and to network
+namespaces of its own.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import dataclasses
 import datetime
 import json
 import statistics
@@ -17,8 +20,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from benches import machine, operations, report
 from benches.codec import NAMES
-from benches.measures import DATAGRAMS, WORKS, Load, Table, Work, idle_bytes, rounds
-from benches.relays import datagrams
+from benches.measures import DATAGRAMS, DISTANT, WORKS, Load, Table, Work, idle_bytes, rounds
+from benches.relays import datagrams, distant
 from benches.relays.ours import OURS, exported
 from benches.relays.peers import PEERS
 from benches.relays.relay import Relay, Running, free_port, process
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 HERE = Path(__file__).parent
+# At a distance a call needs so many times as long to get up to speed, and ten round trips at least.
+LONGER, LEAST_S = 5, 1.0
 
 
 class Group(NamedTuple):
@@ -56,10 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     table: Table = {}
     with process([str(load.program), "serve", f"127.0.0.1:{port}"], port):
         for group in groups:
-            for number, so_far in rounds(load, group.relays, group.works, port, options.rounds):
-                table |= so_far
-                print(f"round {number} of {options.rounds}", file=sys.stderr)
-            _tell(group, table)
+            _measure(group, load, port, options.rounds, table)
+        if not options.work or "rtt100" in options.work:
+            _measure_apart(load, options, table)
         results["works"] = report.plain(table)
         if not options.work:
             results |= _the_rest(load, groups[0].relays, port, options.rounds, options.idle)
@@ -74,7 +78,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=1.0, help="length of a run (1)")
     parser.add_argument("--only", nargs="*", default=[], help="relays by name (all)")
     verbs = " ".join(dict.fromkeys(work.verb for group in GROUPS for work in group.works))
-    parser.add_argument("--work", nargs="*", default=[], help=f"{verbs} (all)")
+    parser.add_argument("--work", nargs="*", default=[], help=f"{verbs} rtt100 (all)")
     parser.add_argument("--idle", type=int, default=1000, help="idle calls to hold (1000)")
     parser.add_argument("--quick", action="store_true", help="one short round: does it run?")
     parser.add_argument("--out", type=Path, default=HERE / "out", help="where to write")
@@ -95,7 +99,13 @@ def _chosen(group: Group, options: argparse.Namespace) -> Group:
     return group._replace(works=works, relays=present)
 
 
-def _tell(group: Group, table: Table) -> None:
+def _measure(group: Group, load: Load, port: int, times: int, table: Table) -> None:
+    """All rounds of a group, and its tables."""
+    if not group.works:
+        return
+    for number, so_far in rounds(load, group.relays, group.works, port, times):
+        table |= so_far
+        print(f"round {number} of {times}", file=sys.stderr)
     names = [relay.name for relay in group.relays]
     for line in report.lines(table, names, group.works, group.base):
         say(line)
@@ -103,6 +113,24 @@ def _tell(group: Group, table: Table) -> None:
         if relay in group.ours:
             for line in report.ratios(table, relay.name, names, group.works):
                 say(line)
+
+
+def _measure_apart(load: Load, options: argparse.Namespace, table: Table) -> None:
+    """The same between two computers that are 100 ms apart."""
+    if (what := distant.missing()) is not None:
+        return say(f"absent: rtt100 ({what} is needed)")
+    with contextlib.ExitStack() as stack:
+        near, far = stack.enter_context(distant.apart())
+        with far.inside():
+            port = free_port()
+            serve = [str(load.program), "serve", f"0.0.0.0:{port}"]
+            stack.enter_context(process(serve, port))
+        relays = distant.relays(near, far)
+        chosen = [relay for relay in relays if not options.only or relay.name in options.only]
+        stack.enter_context(near.inside())
+        longer = dataclasses.replace(load, seconds=max(LEAST_S, LONGER * load.seconds))
+        ours = [relay for relay in chosen if relay.name.startswith("netrelay")]
+        _measure(Group(DISTANT, chosen, ours, "direct"), longer, port, options.rounds, table)
 
 
 def _built() -> Path:
