@@ -222,6 +222,17 @@ def test_a_waiting_write_goes_on_after_the_last_clunk(client: RawClient, server:
     assert client.order[-3:] == waiting
 
 
+def test_a_write_that_waits_holds_nobody_up(client: RawClient, server: Server) -> None:
+    _, _, data = client.dial(server.port)
+    server.accept()
+    waiting = fill(client, data)
+    _, _, other = client.dial(server.port)
+    peer = server.accept()
+    client.write(other, b"hello")
+    assert peer.recv(5) == b"hello"
+    assert not set(waiting) & set(client.order)
+
+
 def test_a_flushed_write_that_has_not_begun_is_withdrawn(client: RawClient, server: Server) -> None:
     _, _, data = client.dial(server.port)
     peer = server.accept()

@@ -168,6 +168,22 @@ def test_a_conversation_is_its_owners_and_the_host_owners(door: Door) -> None:
     assert stat_of(other, f"net/tcp/{number}").uid == "ken"
 
 
+def test_the_groups_bits_grant_nothing_and_none_is_anybody(door: Door) -> None:
+    holder = door.attach()
+    number, _ = holder.clone()
+    everybody = [door.attach(uname) for uname in ("none", "", "network")]
+    for other in everybody:
+        with pytest.raises(RefusedError, match=DENIED):
+            other.ask(m.Twstat(other.walk(f"net/tcp/{number}/ctl"), SYNC._replace(mode=0o666)))
+    owner = door.attach()
+    for mode, barred in ((0o660, everybody), (0o060, [owner, *everybody])):
+        owner.ask(m.Twstat(owner.walk(f"net/tcp/{number}/ctl"), SYNC._replace(mode=mode)))
+        for client in barred:
+            for file in ("ctl", "data", "err", "listen"):
+                with pytest.raises(RefusedError, match=DENIED):
+                    client.open(f"net/tcp/{number}/{file}", ORDWR)
+
+
 def test_opening_an_idle_number_makes_it_the_openers(door: Door) -> None:
     client, other = door.attach(), door.attach("ken")
     _, ctl = client.clone()
@@ -336,6 +352,18 @@ def test_a_flushed_query_is_forgotten(door: Door) -> None:
     door.core.answer(upcall.id, [b"late"], None, 0)
     assert client.read(fid) == b""
     assert tag not in client.order
+
+
+def test_a_clunk_interrupts_a_query(door: Door) -> None:
+    client = door.attach()
+    fid = client.open("net/cs", ORDWR)
+    (query,) = client.send(m.Twrite(fid, 0, b"one"))
+    upcall = question(door.core)
+    client.clunk(fid)
+    assert client.reply(query) == m.Rerror("interrupted", 0)
+    assert client.order[-2] == query
+    door.core.answer(upcall.id, [b"late"], None, 0)
+    assert client.read(client.open("net/cs", ORDWR)) == b""
 
 
 @pytest.mark.parametrize(

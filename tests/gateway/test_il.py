@@ -112,6 +112,14 @@ def test_a_waiting_read_that_is_flushed_takes_nothing(client: RawClient) -> None
     assert client.read(called.data) == b"kept"
 
 
+def test_an_idle_conversation_has_no_data(client: RawClient) -> None:
+    number, _ = client.clone("net/il")
+    data = client.open(f"net/il/{number}/data", ORDWR)
+    for message in (m.Tread(data, 0, 1), m.Twrite(data, 0, b"x")):
+        with pytest.raises(RefusedError, match=HUNGUP):
+            client.ask(message)
+
+
 def test_hangup_ends_both_sides(client: RawClient) -> None:
     caller, called = pair(client)
     client.write(caller.data, b"last")
@@ -251,6 +259,20 @@ def test_there_may_be_no_number_for_a_call(place: Place) -> None:
     client.send(m.Twrite(ctl, 0, f"connect 127.0.0.1!{port}".encode()))
     with pytest.raises(RefusedError, match=r"^no free devices$"):
         client.wait(waiting)
+
+
+def test_a_listen_that_is_taken_back_takes_no_call(client: RawClient) -> None:
+    announced, _, port = client.announce(protocol="net/il")
+    flushed, clunked = (client.walk(f"net/il/{announced}/listen") for _ in range(2))
+    one, two = client.park(m.Topen(flushed, ORDWR), m.Topen(clunked, ORDWR))
+    assert client.ask(m.Tflush(one)) == m.Rflush()
+    client.clunk(clunked)
+    assert client.reply(two) == m.Rerror("interrupted", 0)
+    _, ctl = client.clone("net/il")
+    (call,) = client.send(m.Twrite(ctl, 0, f"connect 127.0.0.1!{port}".encode()))
+    assert client.read(client.open(f"net/il/{announced}/listen", ORDWR)) == b"2"
+    client.wait(call)
+    assert one not in client.order
 
 
 def test_a_hangup_wakes_the_listens(client: RawClient) -> None:

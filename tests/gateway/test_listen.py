@@ -59,6 +59,15 @@ def test_announce_of_any_address_takes_both_families(client: RawClient) -> None:
         client.clunk(fid)
 
 
+def test_local_shows_an_announced_port_before_anybody_calls(client: RawClient) -> None:
+    _, ctl, port = client.announce("*!0")
+    client.clunk(ctl)
+    number, _, _ = client.announce(f"*!{port}")
+    assert client.text(f"net/tcp/{number}/local") == f"::!{port}\n"
+    assert client.text(f"net/tcp/{number}/remote") == "::!0\n"
+    assert client.text(f"net/tcp/{number}/status").startswith("Listen ")
+
+
 def test_a_restricted_port_is_a_low_one(client: RawClient) -> None:
     for spec in ("127.0.0.1!0!r", "*!0!r"):
         _, _, port = client.announce(spec)
@@ -127,6 +136,22 @@ def test_the_last_clunk_frees_the_port_and_resets_calls_not_taken(client: RawCli
             caller.recv(1)
     _, again = client.clone()
     client.write(again, f"announce 127.0.0.1!{port}".encode())
+
+
+def test_the_last_clunk_interrupts_the_listens_that_wait(client: RawClient) -> None:
+    number, ctl, port = client.announce()
+    parked = [park(client, number) for _ in range(2)]
+    client.clunk(ctl)
+    for _, tag in parked:
+        assert client.reply(tag) == m.Rerror("interrupted", 0)
+    with pytest.raises(ConnectionRefusedError):
+        call(port)
+    again, _, _ = client.announce(f"127.0.0.1!{port}")
+    assert again == number
+    fid, tag = park(client, number)
+    with call(port):
+        client.wait(tag)
+        client.clunk(fid)
 
 
 def test_a_call_belongs_to_the_owner_of_the_announced_conversation(door: Door) -> None:

@@ -155,6 +155,18 @@ def test_a_datagram_that_is_too_large_is_refused(place: Place) -> None:
         client.write(data, head("127.0.0.1", 80) + bytes(65508))
 
 
+def test_the_largest_datagram_fits_in_a_message_behind_its_addresses(
+    place: Place, peer: Peer
+) -> None:
+    client = place.gateway().attach(msize=1 << 20)
+    _, data, port = headed(client)
+    largest = bytes(range(256)) * 255 + bytes(227)
+    assert client.write(data, head("127.0.0.1", peer.port) + largest) == SIZE + 65507
+    assert peer.receive()[0] == largest
+    peer.send(largest, f"127.0.0.1!{port}")
+    assert parsed(client.read(data, 1 << 17)).data == largest
+
+
 def test_what_exceeds_the_count_is_discarded(client: RawClient, peer: Peer) -> None:
     _, data, port = headed(client)
     for part in (b"abcdef", b"next", b"last"):
