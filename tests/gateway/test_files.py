@@ -279,6 +279,28 @@ def test_a_refused_query_has_the_prefix_of_its_file(door: Door) -> None:
         assert client.read(fid) == b""
 
 
+@pytest.mark.parametrize(
+    ("said", "heard"),
+    [
+        ("x" * 70_000, "cs: " + "x" * 123),
+        ("cs: " + "x" * 200, "cs: " + "x" * 123),
+        ("\N{GREEK SMALL LETTER ALPHA}" * 99, "cs: " + "\N{GREEK SMALL LETTER ALPHA}" * 61),
+        ("illegal request a\0b", "cs: illegal request a"),
+        ("\0", "cs: "),
+    ],
+    ids=["long", "prefixed", "wide", "nul", "nothing"],
+)
+def test_whatever_python_says_is_an_error_that_clients_can_take(
+    door: Door, said: str, heard: str
+) -> None:
+    """A dns query with a NUL is quoted in its refusal, which was not 9P and never sent."""
+    client = door.attach()
+    fid = client.open("net/cs", ORDWR)
+    (tag,) = client.send(m.Twrite(fid, 0, b"x"))
+    door.core.answer(question(door.core).id, None, said, 2)
+    assert client.reply(tag) == m.Rerror(heard, 0)
+
+
 @pytest.mark.parametrize("dialect", [Dialect.U, Dialect.L])
 def test_who_attaches_by_number_owns_by_that_name(door: Door, dialect: Dialect) -> None:
     client = door.attach(dialect=dialect)

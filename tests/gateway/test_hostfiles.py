@@ -90,6 +90,15 @@ def test_a_refused_read_says_why_without_a_prefix(door: Door, client: RawClient)
     assert data_of(client.wait(tag)) == b"nd a"
 
 
+def test_a_refusal_is_no_longer_than_an_error_may_be(door: Door, client: RawClient) -> None:
+    (tag,) = client.send(m.Tread(client.open("net/arp"), 0, 4))
+    answer(door, b"read arp", None, ("no such luck, " * 100, 5))
+    assert client.reply(tag) == m.Rerror(("no such luck, " * 100)[:127], 0)
+    (tag,) = client.send(m.Tread(client.open("net/iproute"), 0, 4))
+    answer(door, b"read iproute", None, ("no\0luck", 5))
+    assert client.reply(tag) == m.Rerror("no", 0)
+
+
 def test_a_longer_text_is_cut_off(door: Door) -> None:
     client = door.attach(msize=4 << 20)
     fid = client.open("net/iproute")

@@ -14,10 +14,14 @@ use std::collections::{HashMap, VecDeque};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use netrelay_proto::error::Refusal;
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::error::EngineError;
 use crate::mailbox::Waiter;
+
+/// Where the original cuts an error.
+const ERRMAX: usize = 127;
 
 /// A question, as the embedding program gets it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -87,6 +91,17 @@ pub enum Verdict {
         /// The errno of 9P2000.u and .L.
         errno: u32,
     },
+}
+
+/// What a client is told of a refused question: `prefix` and the text up to a NUL, which no string
+/// of 9P holds, [`ERRMAX`] bytes at most. The text may have the query in it, and that is anybody's.
+pub(crate) fn refusal(prefix: &str, text: &str, errno: u32) -> Refusal {
+    let text = text.split('\0').next().unwrap_or_default();
+    let before = if text.starts_with(prefix) { "" } else { prefix };
+    let mut words = format!("{before}{text}");
+    let whole = (0..=ERRMAX.min(words.len())).rev().find(|at| words.is_char_boundary(*at));
+    words.truncate(whole.unwrap_or_default());
+    Refusal::new(words, errno)
 }
 
 /// The questions of one gateway.

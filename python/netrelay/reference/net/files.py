@@ -41,6 +41,8 @@ _LACKING: Final = m.Txattrwalk | m.Txattrcreate | m.Treadlink | m.Tlock | m.Tget
 # O_TRUNC as 9P2000.L has it.
 _L_TRUNC: Final = 0o1000
 _V9FS_MAGIC: Final = 0x01021997
+# Where the original cuts an error.
+_ERRMAX: Final = 127
 
 
 @dataclass(slots=True, eq=False)
@@ -383,6 +385,11 @@ class Files:
 
 
 def verdict_error(kind: str, text: str, number: int) -> NetError:
-    """A refused question; a query's has the prefix that the original puts before it."""
+    """A refused question; a query's has the prefix that the original puts before it.
+
+    It ends at a NUL, which no string of 9P holds, and where the original cuts an error: the text
+    may have the query in it, and that is anybody's.
+    """
+    text, _, _ = text.partition("\0")
     words = text if kind == "host" or text.startswith(f"{kind}: ") else f"{kind}: {text}"
-    return NetError(words, number)
+    return NetError(words.encode()[:_ERRMAX].decode(errors="ignore"), number)

@@ -5,7 +5,6 @@
 //! for wait for it. Who waits is in the session's table of what is parked; here is only what the
 //! fid remembers.
 
-use netrelay_proto::error::Refusal;
 use netrelay_proto::ids::{Fid, Tag};
 use netrelay_proto::message::{Message, Rread};
 
@@ -17,7 +16,7 @@ use crate::net::Net;
 use crate::net::operation::Outcome;
 use crate::tree::qid::{File, Key, Node};
 use crate::tree::slice;
-use crate::upcall::{Kind, Question, Verdict};
+use crate::upcall::{Kind, Question, Verdict, refusal};
 
 /// Bytes of a text that are kept; the rest of a longer one is cut off.
 const KEPT: usize = 1 << 20;
@@ -149,7 +148,7 @@ impl Session {
             }
             Verdict::Refused { text, errno } => {
                 file.text = None;
-                Some(Refusal::new(text, errno))
+                Some(refusal("", &text, errno))
             }
         };
         for (tag, parked) in self.host_reads_of(waiter.fid) {

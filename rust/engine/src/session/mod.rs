@@ -44,7 +44,7 @@ use crate::mailbox::{SessionKey, Waiter};
 use crate::net::operation::Outcome;
 use crate::net::{Event, Net};
 use crate::tree::qid::{File, Key, Node};
-use crate::upcall::{Question, Verdict};
+use crate::upcall::{Question, Verdict, refusal};
 
 /// Bytes of replies that are sent before the turn is over, while they are still in the cache.
 const SEND_AT: usize = 256 << 10;
@@ -191,15 +191,12 @@ impl Session {
                 }
                 self.reply(waiter.tag, &Message::Rwrite(Rwrite { count }), net);
             }
-            (Verdict::Refused { text, errno }, None) => {
-                self.refuse(waiter.tag, &Refusal::new(text, errno), net);
-            }
-            (Verdict::Refused { text, errno }, Some(query)) => {
-                query.running = false;
-                let prefix = query.prefix();
-                let prefixed = text.starts_with(prefix);
-                let text = if prefixed { text } else { format!("{prefix}{text}") };
-                self.refuse(waiter.tag, &Refusal::new(text, errno), net);
+            (Verdict::Refused { text, errno }, query) => {
+                let prefix = query.map_or("", |query| {
+                    query.running = false;
+                    query.prefix()
+                });
+                self.refuse(waiter.tag, &refusal(prefix, &text, errno), net);
             }
         }
     }
@@ -372,10 +369,8 @@ impl Session {
 
     fn refuse(&mut self, tag: Tag, why: &Refusal, net: &mut Net) {
         let out = self.replies.text(&mut net.host.pool);
-        if self.server.refuse(tag, why, out).is_err() {
-            // Only a text of Python's can be too long for msize.
-            let _ = self.server.refuse(tag, &Refusal::IO, out);
-        }
+        let refused = self.server.refuse(tag, why, out);
+        debug_assert!(refused.is_ok(), "{refused:?}");
     }
 
     /// Whether replies are to be sent before the turn is over.
