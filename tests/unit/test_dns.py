@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
+from contextlib import closing
 
 import pytest
 
@@ -17,6 +19,8 @@ RECORDS = {
     ("4.3.2.1.in-addr.arpa", "PTR"): ["four.example.com"],
     ("example.com", "TXT"): ["two words"],
 }
+
+FOUND: list[tuple[object, ...]] = [(socket.AF_INET, 1, 6, "", ("10.0.0.1", 0))]
 
 
 class Names:
@@ -83,15 +87,14 @@ def test_a_literal_of_the_hosts_file_is_found_and_kept(monkeypatch: pytest.Monke
     async def work() -> None:
         now = 0.0
         system = SystemResolver(clock=lambda: now)
-        loop = asyncio.get_running_loop()
         asked = 0
 
-        async def getaddrinfo(*_: object, **__: object) -> list[tuple[object, ...]]:
+        def getaddrinfo(*_: object, **__: object) -> list[tuple[object, ...]]:
             nonlocal asked
             asked += 1
-            return [(socket.AF_INET, 1, 6, "", ("10.0.0.1", 0))]
+            return FOUND
 
-        monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo)
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
         both = (system.addresses("h", socket.AF_INET), system.addresses("H", socket.AF_INET))
         assert list(await asyncio.gather(*both)) == [["10.0.0.1"], ["10.0.0.1"]]
         assert asked == 1, "the same question at the same time is asked once"
@@ -104,17 +107,53 @@ def test_a_literal_of_the_hosts_file_is_found_and_kept(monkeypatch: pytest.Monke
         system.refresh()
         await system.addresses("h", socket.AF_INET)
         assert asked == 3
+        system.close()
 
     asyncio.run(work())
+
+
+class Slow:
+    """getaddrinfo that answers once the body is over, but `quick` at once."""
+
+    def __init__(self) -> None:
+        self._over = threading.Event()
+
+    def __call__(self, name: str, *_: object, **__: object) -> list[tuple[object, ...]]:
+        if name != "quick":
+            self._over.wait()
+        return FOUND
+
+    def close(self) -> None:
+        self._over.set()
 
 
 def test_a_resolver_that_never_answers_is_a_dns_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def work() -> None:
-        async def never(*_: object, **__: object) -> None:
-            await asyncio.Event().wait()
+    async def work(never: Slow) -> None:
+        monkeypatch.setattr(socket, "getaddrinfo", never)
+        with (
+            closing(SystemResolver(patience_s=0.01)) as system,
+            pytest.raises(LookupRefused, match="dns failure"),
+        ):
+            await system.addresses("h", socket.AF_INET)
 
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", never)
-        with pytest.raises(LookupRefused, match="dns failure"):
-            await SystemResolver(patience_s=0.01).addresses("h", socket.AF_INET)
+    with closing(Slow()) as never:
+        asyncio.run(work(never))
 
-    asyncio.run(work())
+
+def test_names_that_nobody_answers_hold_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In asyncio's own threads six of them did, on a machine of two processors."""
+
+    async def work(slow: Slow) -> None:
+        monkeypatch.setattr(socket, "getaddrinfo", slow)
+        with closing(SystemResolver()) as system:
+            asked = [
+                asyncio.ensure_future(system.addresses(name, socket.AF_INET))
+                for name in (*(f"slow{number}" for number in range(64)), "quick")
+            ]
+            assert await asked[-1] == ["10.0.0.1"]
+            assert [task.done() for task in asked[:-1]] == [False] * 64
+            slow.close()
+            assert await asyncio.gather(*asked) == [["10.0.0.1"]] * 65
+
+    with closing(Slow()) as slow:
+        asyncio.run(work(slow))

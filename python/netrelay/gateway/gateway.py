@@ -94,6 +94,7 @@ class Gateway:
         self._session_timeout_s = session_timeout_s
         self._grace_s = grace_s
         self._resolver = resolver
+        self._resolvers: dict[str, SystemResolver] = {}
         self._networks: dict[str, HostNetwork] = {}
         self._il: list[Listener] = []
         self._ended = False
@@ -107,8 +108,10 @@ class Gateway:
             for address in self._wanted:
                 if not isinstance(address, IlAddress):
                     sockets += map(undo.enter_context, self._bind(address))
-            self._resolvers = resolvers(self._config.stacks)
+            self._resolvers.update(resolvers(self._config.stacks))
             undo.callback(self._close_resolvers)
+            if self._resolver is None:
+                self._resolvers[""] = SystemResolver()
             undo.push_async_callback(self._close_networks)
             await self._open_networks()
             ndb = await self._networks[""].ndb()
@@ -171,8 +174,10 @@ class Gateway:
     def _answerers(self, ndb: Database) -> dict[str, Answerers]:
         """Who answers questions, by the name of the stack."""
         found: dict[str, Answerers] = {}
-        own = self._resolver or SystemResolver()
-        for stack, resolver in {"": own, **self._resolvers}.items():
+        answering: dict[str, Resolver] = {**self._resolvers}
+        if self._resolver is not None:
+            answering[""] = self._resolver
+        for stack, resolver in answering.items():
             netdir = f"/net.{stack}" if stack else "/net"
             cs = Cs(resolver, self._owner, ndb, netdir=netdir)
             found[stack] = Answerers(cs, Dns(resolver, self._owner), self._networks[stack])

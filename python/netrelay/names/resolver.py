@@ -5,14 +5,20 @@ they mean to every other program of the gateway. It tells no time to live, so th
 are kept for a short while only; records are kept as long as they say. Refusals are kept too.
 The cache is bounded: the entry that was used longest ago goes first. Questions that are the
 same at the same time are asked once.
+
+getaddrinfo blocks, for a minute where no name server answers. So it has threads of its own, and as
+many that names which nobody knows about hold up no other: asyncio's few are also those of the
+embedding program and of the gateway's own end.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
 import time
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
@@ -35,6 +41,8 @@ LONGEST_TTL_S = 3600.0
 PATIENCE_S = 15.0
 _ETC: Final = Path("/etc")
 CACHE_ENTRIES = 4096
+# Names that may be slow at the same time before one waits for another.
+LOOKUPS = 256
 
 NO_NAME = "name does not exist"
 FAILURE = "dns failure"
@@ -85,6 +93,7 @@ class SystemResolver:
         self._clock = clock
         self._kept: OrderedDict[_Key, Kept] = OrderedDict()
         self._asking: dict[_Key, asyncio.Task[Kept]] = {}
+        self._threads = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="netrelay-names")
         # Where DNS's sockets come from, if not from asyncio.
         self._backend: Backend | None = None
         self._dns: dns.asyncresolver.Resolver | None = None
@@ -102,6 +111,10 @@ class SystemResolver:
         self._kept.clear()
         self._asking.clear()
         self._dns = None
+
+    def close(self) -> None:
+        """Ask nothing more, and wait for nothing that is being asked."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _ask(self, key: _Key, ask: Callable[[], Awaitable[Kept]]) -> list[str]:
         kept = self._kept.get(key)
@@ -138,9 +151,11 @@ class SystemResolver:
             return self._refusal(FAILURE)
 
     async def _addresses(self, name: str, family: socket.AddressFamily) -> Kept:
-        loop = asyncio.get_running_loop()
+        look_up = functools.partial(
+            socket.getaddrinfo, name, None, family=family, type=socket.SOCK_STREAM
+        )
         try:
-            found = await loop.getaddrinfo(name, None, family=family, type=socket.SOCK_STREAM)
+            found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
         except socket.gaierror as error:
             gone = (socket.EAI_NONAME, socket.EAI_NODATA)
             return self._refusal(NO_NAME if error.errno in gone else FAILURE)

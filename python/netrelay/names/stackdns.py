@@ -38,6 +38,7 @@ class StackResolver(SystemResolver):
 
     def close(self) -> None:
         """Ask nothing more."""
+        super().close()
         self._sockets.close()
 
     def _file(self, name: str) -> Path:
