@@ -34,6 +34,7 @@ WINDOWED = "9P2000.netrelay"
 
 STACK_KINDS = ("netns", "dev", "addr")
 MAX_STACKS = 32
+MAX_ETHERS = 64
 
 
 class Dialect(enum.Enum):
@@ -253,7 +254,10 @@ class StackConfig(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class GatewayConfig:
-    """What a gateway core is told. `grant` names what needs a grant (docs/tree.md 8)."""
+    """What a gateway core is told. `grant` names what needs a grant (docs/tree.md 8).
+
+    `ethers` names the interfaces whose frames are served, as ether0 on (docs/ether.md).
+    """
 
     host_owner: str
     root: str = "/"
@@ -264,3 +268,4 @@ class GatewayConfig:
     limits: Limits = field(default_factory=Limits)
     stacks: tuple[StackConfig, ...] = ()
     grant: tuple[str, ...] = ()
+    ethers: tuple[str, ...] = ()

@@ -41,6 +41,7 @@ class Place:
         allow_dial: tuple[str, ...] = ("127.0.0.0/8", "::1/128"),
         stacks: tuple[StackConfig, ...] = (),
         grant: tuple[str, ...] = (),
+        ethers: tuple[str, ...] = (),
     ) -> Door:
         """Another gateway, on a unix socket of its own."""
         core = self.core.Gateway(
@@ -54,6 +55,7 @@ class Place:
                 limits=limits or Limits(),
                 stacks=stacks,
                 grant=grant,
+                ethers=ethers,
             )
         )
         path = str(self._folder / f"{len(self.gateways)}.sock")

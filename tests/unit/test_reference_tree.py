@@ -34,6 +34,10 @@ class World:
         """As many in all."""
         return self.conversations
 
+    def ethers(self, stack: int) -> int:
+        """None."""
+        return 0
+
     def ndb_length(self, stack: int) -> int:
         """Empty."""
         return 0

@@ -36,6 +36,9 @@ from netrelay.gateway.grants import GRANTS
 @click.option("--grant", "grant", multiple=True, metavar="NAME",
               help="Allow what is refused without a grant (repeatable):\n\n\b\n"
               + "\n".join(f"{name:<8}  {opens}" for name, opens in GRANTS.items()))  # fmt: skip
+@click.option("--ether", "ethers", multiple=True, metavar="IFACE",
+              help="Serve an interface's Ethernet frames, all of them, as /net/ether0 on "
+              "(repeatable).")  # fmt: skip
 @click.option("--insecure-no-auth", is_flag=True, help="Listen off loopback, open to all.")
 @click.option("--grace", metavar="SECONDS", default=GRACE_S, type=click.FloatRange(0),
               show_default=True,
@@ -51,6 +54,7 @@ def export(  # noqa: PLR0917 (click passes options by name)
     allow_dial: tuple[str, ...],
     stacks: tuple[str, ...],
     grant: tuple[str, ...],
+    ethers: tuple[str, ...],
     insecure_no_auth: bool,
     grace: float,
     session_timeout: int,
@@ -66,6 +70,7 @@ def export(  # noqa: PLR0917 (click passes options by name)
             allow_dial=allow_dial,
             stacks=stacks,
             grant=grant,
+            ethers=ethers,
             insecure_no_auth=insecure_no_auth,
             grace_s=grace,
             session_timeout_s=session_timeout,

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Self
 
 from netrelay import core as cores
 from netrelay.gateway import listeners
-from netrelay.gateway.grants import check_grants, check_networks
+from netrelay.gateway.grants import check_ethers, check_grants, check_networks
 from netrelay.gateway.host.network import HostNetwork
 from netrelay.gateway.signals import stop_signals
 from netrelay.gateway.upcalls import Answerers, Upcalls
@@ -54,9 +54,10 @@ class Gateway:
 
     `addresses` are dial strings or URLs. `allow_dial` names networks (CIDR) that the guards
     would refuse. `stacks` are served beside `/net`, each as `NAME=netns:NS`, `NAME=dev:IFACE`
-    or `NAME=addr:IP`. `grant` names what needs a grant (docs/tree.md 8). `grace_s` is how long
-    conversations may go on at the end. `core` is `rust`, `python` or None for the best there
-    is. Errors on entry: `UsageError`, `NetError`.
+    or `NAME=addr:IP`. `grant` names what needs a grant (docs/tree.md 8), `ethers` the interfaces
+    whose frames are given away (docs/ether.md). `grace_s` is how long conversations may go on at
+    the end. `core` is `rust`, `python` or None for the best there is. Errors on entry:
+    `UsageError`, `NetError`.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Gateway:
         allow_dial: Sequence[str] = (),
         stacks: Sequence[str] = (),
         grant: Sequence[str] = (),
+        ethers: Sequence[str] = (),
         insecure_no_auth: bool = False,
         grace_s: float = GRACE_S,
         session_timeout_s: int = SESSION_TIMEOUT_S,
@@ -85,9 +87,11 @@ class Gateway:
             limits=limits or Limits(),
             stacks=tuple(parse_stack(text) for text in stacks),
             grant=tuple(grant),
+            ethers=tuple(ethers),
         )
         check_stacks(self._config.stacks)
         check_grants(self._config.grant)
+        check_ethers(self._config.ethers)
         check_networks(self._config.allow_dial)
         self._core_name = core
         self._insecure = insecure_no_auth

@@ -6,9 +6,10 @@ import ipaddress
 from typing import TYPE_CHECKING, Final
 
 from netrelay.errors import UsageError
+from netrelay.types import MAX_ETHERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 # Each and what it opens.
 GRANTS: Final = {
@@ -28,6 +29,15 @@ def check_grants(names: Iterable[str]) -> None:
     for name in names:
         if name not in GRANTS:
             raise UsageError(f"no grant is called {name!r}: there are {', '.join(GRANTS)}")
+
+
+def check_ethers(names: Sequence[str]) -> None:
+    """Errors: `UsageError` for an interface that is named twice, or for too many."""
+    if len(names) > MAX_ETHERS:
+        raise UsageError(f"{len(names)} interfaces are more than {MAX_ETHERS}")
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"the interface {name} is named twice")
 
 
 def check_networks(texts: Iterable[str]) -> None:

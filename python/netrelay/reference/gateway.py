@@ -169,6 +169,8 @@ class Gateway:
         if self._stopping:
             listener.close()
             return
+        if listener.family != socket.AF_UNIX:
+            self._shared.ports.append(listener.getsockname()[1])
         self._listeners.append(listener)
         self._loop.add_reader(listener, self._accept, listener)
 

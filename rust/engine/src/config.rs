@@ -27,6 +27,8 @@ pub struct Config {
     pub grant: Vec<String>,
     /// Stacks besides the process's own.
     pub stacks: Vec<StackConfig>,
+    /// Interfaces whose frames are served, as `/net/ether0` on.
+    pub ethers: Vec<String>,
 }
 
 /// A stack besides the process's own, served as `/net.NAME`.
@@ -81,6 +83,7 @@ impl Config {
             limits: Limits::default(),
             grant: Vec::new(),
             stacks: Vec::new(),
+            ethers: Vec::new(),
         }
     }
 }

@@ -7,6 +7,7 @@
 //!
 //! It never makes a listener: binding, permissions and the dial string's grammar are the program's.
 
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -76,6 +77,10 @@ impl Gateway {
     pub fn listen(&self, listener: OwnedFd) -> Result<(), EngineError> {
         rustix::io::ioctl_fionbio(&listener, true)
             .map_err(|error| EngineError::new("ioctl", error))?;
+        let name = rustix::net::getsockname(&listener).ok();
+        if let Some(Ok(address)) = name.map(SocketAddr::try_from) {
+            self.shared.add_port(address.port());
+        }
         self.shared.mail(0, Mail::Listener(listener));
         Ok(())
     }

@@ -73,7 +73,7 @@ impl Log {
         let [verb, first, ..] = words.as_slice() else {
             return Err(Refusal::LOG_TOO_FEW);
         };
-        let named = |protocol: &Protocol| words.iter().skip(1).any(|flag| flag == protocol.name());
+        let named = |protocol: &Protocol| words.iter().skip(1).any(|flag| *flag == protocol.name());
         match verb.as_ref() {
             "set" => self.state().set.extend(Protocol::ALL.into_iter().filter(named)),
             "clear" => self.state().set.retain(|protocol| !named(protocol)),

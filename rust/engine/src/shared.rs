@@ -4,7 +4,7 @@
 //! move. Lock order: none, as no two of them are ever held together.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use netrelay_proto::error::Refusal;
 use netrelay_proto::ids::Qid;
@@ -12,6 +12,7 @@ use netrelay_proto::ids::Qid;
 use crate::config::Config;
 use crate::error::EngineError;
 use crate::mailbox::{Mail, Mailbox};
+use crate::net::ether::interface::Interface;
 use crate::net::guard::Guard;
 use crate::net::registry::Registry;
 use crate::net::sockets::Sockets;
@@ -28,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) guard: Guard,
     pub(crate) stats: Arc<Stats>,
     pub(crate) upcalls: Upcalls,
+    /// The ports of TCP that sessions come to.
+    ports: Mutex<Vec<u16>>,
     /// The qid of `config.root`.
     pub(crate) root: Qid,
     /// The process's own stack, and the others by number less one.
@@ -42,8 +45,8 @@ impl Shared {
     /// network namespace that the workers will be in.
     ///
     /// # Errors
-    /// The root is not in the tree, a prefix is none, a stack can't be had, or the host has no
-    /// descriptors left.
+    /// The root is not in the tree, a prefix is none, a stack or an interface can't be had, or the
+    /// host has no descriptors left.
     pub(crate) fn new(config: Config, mailboxes: Vec<Mailbox>) -> Result<Self, EngineError> {
         let guard = Guard::new(&config.allow_dial)
             .map_err(|error| invalid("allow_dial", error.to_string()))?;
@@ -54,15 +57,21 @@ impl Shared {
                 let op = format!("stack {}: {} {}", each.name, each.kind.name(), each.value);
                 EngineError::new(op, error)
             })?;
-            others.push(Stack::new(&config, sockets));
+            others.push(Stack::new(&config, sockets, Vec::new()));
             names.push(each.name.as_str().into());
         }
+        let ethers = config.ethers.iter().map(|name| {
+            let interface = Interface::new(name);
+            interface.map_err(|error| EngineError::new(format!("ether {name}"), error))
+        });
+        let ethers = ethers.collect::<Result<_, _>>()?;
         let mut shared = Self {
             guard,
             stats: Arc::default(),
+            ports: Mutex::default(),
             upcalls: Upcalls::new(config.limits.upcalls)?,
             root: Qid::dir(Node::Root.path()),
-            first: Stack::new(&config, Sockets::Own),
+            first: Stack::new(&config, Sockets::Own, ethers),
             others,
             names,
             mailboxes,
@@ -77,6 +86,17 @@ impl Shared {
     pub(crate) fn stack(&self, id: StackId) -> &Stack {
         let other = usize::from(id.0).checked_sub(1);
         other.and_then(|index| self.others.get(index)).unwrap_or(&self.first)
+    }
+
+    /// Sessions come to that port of TCP, too.
+    pub(crate) fn add_port(&self, port: u16) {
+        self.ports.lock().unwrap_or_else(PoisonError::into_inner).push(port);
+    }
+
+    /// The ports of TCP that sessions come to.
+    pub(crate) fn ports(&self) -> Vec<u16> {
+        // Its only change is a push, so a panic leaves nothing half done.
+        self.ports.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether the operator has granted something.
@@ -136,6 +156,10 @@ impl Facts for Shared {
 
     fn conversations(&self, branch: Branch) -> u32 {
         self.stack(branch.stack).conversations(branch.protocol)
+    }
+
+    fn ethers(&self, stack: StackId) -> u8 {
+        self.stack(stack).ethers()
     }
 
     fn standing(&self, key: Key) -> Standing {

@@ -130,6 +130,7 @@ fn config_of(given: &Bound<'_, PyAny>) -> PyResult<Config> {
     config.workers = given.getattr("workers")?.extract()?;
     config.allow_dial = given.getattr("allow_dial")?.extract()?;
     config.grant = given.getattr("grant")?.extract()?;
+    config.ethers = given.getattr("ethers")?.extract()?;
     config.ndb = given.getattr("ndb")?.extract()?;
     config.started = given.getattr("started")?.extract()?;
     for stack in given.getattr("stacks")?.try_iter()? {

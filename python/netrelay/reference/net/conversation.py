@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from netrelay.reference.net.address import Address, Ip
+    from netrelay.reference.net.ether.interface import Interface
     from netrelay.reference.net.il.stats import Totals
     from netrelay.reference.net.qids import Place
     from netrelay.reference.net.request import Request, Write
@@ -87,6 +88,13 @@ class Surroundings(Protocol):
     @property
     def il_totals(self) -> Totals:
         """What conversations of il have counted."""
+
+    @property
+    def ports(self) -> list[int]:
+        """The ports of TCP that sessions come to."""
+
+    def ether(self, protocol: int) -> Interface:
+        """The interface that a protocol is."""
 
     def check_grant(self, name: str) -> None:
         """Whether the operator has granted something. Errors: `permission denied`."""

@@ -15,8 +15,10 @@ from netrelay.errors import NetError
 from netrelay.reference.net import attributes, tree
 from netrelay.reference.net.address import NOWHERE
 from netrelay.reference.net.directory import Listing
+from netrelay.reference.net.ether.slot import Slot
 from netrelay.reference.net.hostfile import HostFile, is_hosts
 from netrelay.reference.net.log import LogReader
+from netrelay.reference.net.protocol import BY_NUMBER, Makes
 from netrelay.reference.net.qids import Kind, Place, place_of
 from netrelay.reference.net.query import Query
 from netrelay.reference.net.refusal import refusal
@@ -259,9 +261,18 @@ class Files:
 
     def _text(self, place: Place) -> str:
         stack, conversation = self._shared.stack(place), self._shared.at(place)
+        frames = BY_NUMBER[place.protocol].makes is Makes.FRAMES
         match place.kind:
+            case Kind.CTL if frames:
+                return padded(place.number)
             case Kind.CTL:
                 return str(place.number)
+            case Kind.TYPE:
+                return padded(conversation.kind if isinstance(conversation, Slot) else 0)
+            case Kind.ADDR:
+                return stack.ether(place.protocol).address
+            case Kind.IFSTATS:
+                return ""
             case Kind.STATS:
                 return stack.stats(place.protocol)
             case Kind.STATUS:
@@ -393,3 +404,8 @@ def verdict_error(kind: str, text: str, number: int) -> NetError:
     text, _, _ = text.partition("\0")
     words = text if kind == "host" or text.startswith(f"{kind}: ") else f"{kind}: {text}"
     return NetError(words.encode()[:_ERRMAX].decode(errors="ignore"), number)
+
+
+def padded(number: int) -> str:
+    """A number in 12 bytes, as the files of a slot have it (ether(3))."""
+    return f"{number:>11} "

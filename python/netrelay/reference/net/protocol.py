@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from netrelay.reference.net.qids import Kind
+from netrelay.types import MAX_ETHERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +28,8 @@ class Makes(enum.Enum):
     PACKETS = enum.auto()
     # None: the directories are what the host has, and Python is asked about them.
     HOST = enum.auto()
+    # Frames, each read and written whole: the slots of an interface.
+    FRAMES = enum.auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +39,14 @@ class Protocol:
     number: int
     name: str
     makes: Makes
-    # Behind the conversations.
+    # Behind the conversations; before the slots of an interface.
     files: tuple[Kind, ...]
     conversation_files: tuple[Kind, ...]
     # Most conversations at a time, of one stack.
     most: Callable[[Limits], int] = lambda limits: limits.conversations
 
 
+_SLOTS: Final = 8
 _USUAL: Final = (Kind.CLONE, Kind.STATS)
 _OF_CONVERSATION: Final = (
     Kind.CTL, Kind.DATA, Kind.ERR, Kind.LISTEN, Kind.LOCAL, Kind.REMOTE, Kind.STATUS,
@@ -58,6 +62,20 @@ IPMUX: Final = Protocol(6, "ipmux", Makes.PACKETS, _USUAL, _OF_CONVERSATION)
 ESP: Final = Protocol(7, "esp", Makes.PACKETS, _USUAL, _OF_CONVERSATION)
 IL: Final = Protocol(8, "il", Makes.PACKETS, _USUAL, _OF_CONVERSATION)
 
-# In the order of a listing.
+# Of the interfaces that give their frames away, in their order; a slot's stats and ifstats are the
+# directory's.
+ETHERS: Final = tuple(
+    Protocol(
+        64 + number,
+        f"ether{number}",
+        Makes.FRAMES,
+        (Kind.CLONE, Kind.ADDR, Kind.STATS, Kind.IFSTATS),
+        (Kind.DATA, Kind.CTL, Kind.STATS, Kind.TYPE, Kind.IFSTATS),
+        lambda _: _SLOTS,
+    )
+    for number in range(MAX_ETHERS)
+)
+
+# Those that every stack has, in the order of a listing; interfaces come behind them.
 PROTOCOLS: Final = (TCP, UDP, IPIFC, ICMP, ICMPV6, GRE, IPMUX, ESP, IL)
-BY_NUMBER: Final = {protocol.number: protocol for protocol in PROTOCOLS}
+BY_NUMBER: Final = {protocol.number: protocol for protocol in (*PROTOCOLS, *ETHERS)}

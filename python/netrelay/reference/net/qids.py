@@ -43,14 +43,17 @@ class Kind(enum.IntEnum):
     SNOOP = 19
     CS = 20
     DNS = 21
+    ADDR = 22
+    IFSTATS = 23
+    TYPE = 24
 
 
 DIRECTORIES: Final = frozenset({Kind.ROOT, Kind.NET, Kind.PROTOCOL, Kind.CONV})
-IN_PROTOCOL: Final = frozenset({Kind.CLONE, Kind.STATS, Kind.CONV})
+IN_PROTOCOL: Final = frozenset({Kind.CLONE, Kind.STATS, Kind.CONV, Kind.ADDR, Kind.IFSTATS})
 IN_CONVERSATION: Final = frozenset(
     {
         Kind.CTL, Kind.DATA, Kind.ERR, Kind.LISTEN, Kind.LOCAL, Kind.REMOTE, Kind.STATUS,
-        Kind.SNOOP,
+        Kind.SNOOP, Kind.TYPE,
     }
 )  # fmt: skip
 

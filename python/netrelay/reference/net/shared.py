@@ -39,6 +39,8 @@ class Shared:
         self.closing: set[Retiring] = set()
         self.draining: set[Draining] = set()
         self.guard = Guard(config.allow_dial)
+        # The ports of TCP that sessions come to.
+        self.ports: list[int] = []
         self._stacks = [Stack(self, 0)]
         try:
             for number, each in enumerate(config.stacks, start=1):
@@ -93,6 +95,10 @@ class Shared:
     def used(self, stack: int, protocol: int) -> int:
         """Numbers that were ever used."""
         return self._stacks[stack].used(protocol)
+
+    def ethers(self, stack: int) -> int:
+        """Interfaces that give their frames away."""
+        return len(self._stacks[stack].ethers)
 
     def ndb_length(self, stack: int) -> int:
         """Bytes in ndb."""

@@ -9,6 +9,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final, cast
 
 from netrelay.reference.net.esp.conversation import EspConversation
+from netrelay.reference.net.ether.interface import Interface
+from netrelay.reference.net.ether.slot import Slot
 from netrelay.reference.net.gre.conversation import GreConversation
 from netrelay.reference.net.icmp.conversation import IcmpConversation, Icmpv6Conversation
 from netrelay.reference.net.il.conversation import IlConversation
@@ -19,6 +21,7 @@ from netrelay.reference.net.ndb import Ndb
 from netrelay.reference.net.protocol import (
     BY_NUMBER,
     ESP,
+    ETHERS,
     GRE,
     ICMP,
     ICMPV6,
@@ -56,6 +59,7 @@ _CONVERSATIONS: Final[dict[int, type[Conversation]]] = {
     IPMUX.number: IpmuxConversation,
     ESP.number: EspConversation,
     IL.number: IlConversation,
+    **{each.number: Slot for each in ETHERS},
 }
 
 
@@ -68,13 +72,16 @@ class Stack:
         self.log = Log()
         self.ndb = Ndb(shared.config.ndb)
         self.il_totals = Totals()
+        # Only the process's own stack gives frames away.
+        self.ethers = [] if number else [Interface(name) for name in shared.config.ethers]
         self._shared = shared
         self._number = number
+        there = (*PROTOCOLS, *ETHERS[: len(self.ethers)])
         self._slots = {
-            each.number: self._slots_of(each) for each in PROTOCOLS if each.makes is not Makes.HOST
+            each.number: self._slots_of(each) for each in there if each.makes is not Makes.HOST
         }
-        self._taken: dict[int, set[Hashable]] = {each.number: set() for each in PROTOCOLS}
-        self._tallies: dict[int, Counter[str]] = {each.number: Counter() for each in PROTOCOLS}
+        self._taken: dict[int, set[Hashable]] = {each.number: set() for each in there}
+        self._tallies: dict[int, Counter[str]] = {each.number: Counter() for each in there}
         # How many the host has, ever had; Python tells.
         self.interfaces = 0
 
@@ -93,6 +100,8 @@ class Stack:
 
     def stats(self, protocol: int) -> str:
         """The text of a protocol's stats."""
+        if protocol >= ETHERS[0].number:
+            return self.ether(protocol).stats
         most = self._slots[protocol].most
         return _CONVERSATIONS[protocol].stats(self, most)
 
@@ -111,6 +120,15 @@ class Stack:
     def limits(self) -> Limits:
         """The gateway's bounds."""
         return self._shared.config.limits
+
+    @property
+    def ports(self) -> list[int]:
+        """The ports of TCP that sessions come to."""
+        return self._shared.ports
+
+    def ether(self, protocol: int) -> Interface:
+        """The interface that a protocol is."""
+        return self.ethers[protocol - ETHERS[0].number]
 
     def check_dial(self, ip: Ip) -> None:
         """Errors: `permission denied`."""

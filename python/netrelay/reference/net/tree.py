@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from netrelay.reference.net.protocol import BY_NUMBER, PROTOCOLS, Makes
+from netrelay.reference.net.protocol import BY_NUMBER, ETHERS, PROTOCOLS, Makes
 from netrelay.reference.net.qids import (
     IN_CONVERSATION,
     IN_PROTOCOL,
@@ -48,6 +48,7 @@ _OWNED: Final = frozenset({Kind.CTL, Kind.DATA, Kind.ERR, Kind.LISTEN})
 # What an interface can't be asked for: it is the host's.
 _NEVER: Final = frozenset({Kind.CLONE, Kind.DATA, Kind.ERR, Kind.LISTEN, Kind.SNOOP})
 _SNOOPED: Final = 0o400
+_FREE_SLOT: Final = 0o666
 _NEEDS: Final = {OREAD: 4, OWRITE: 2, ORDWR: 6}
 
 
@@ -68,6 +69,9 @@ class Facts(Protocol):
 
     def used(self, stack: int, protocol: int) -> int:
         """How many conversation numbers of a protocol were ever used."""
+
+    def ethers(self, stack: int) -> int:
+        """How many interfaces of a stack give their frames away."""
 
     def ndb_length(self, stack: int) -> int:
         """Bytes in ndb."""
@@ -111,13 +115,17 @@ def children(place: Place, facts: Facts) -> list[Place]:
         case Kind.ROOT:
             return [Place(Kind.NET, stack) for stack in range(len(facts.stacks))]
         case Kind.NET:
-            protocols = [Place(Kind.PROTOCOL, place.stack, each.number) for each in PROTOCOLS]
+            there = (*PROTOCOLS, *ETHERS[: facts.ethers(place.stack)])
+            protocols = [Place(Kind.PROTOCOL, place.stack, each.number) for each in there]
             return [*protocols, *(Place(kind, place.stack) for kind in _NET_FILES)]
         case Kind.PROTOCOL:
             numbers = range(facts.used(place.stack, place.protocol))
             numbered = [place._replace(kind=Kind.CONV, number=number) for number in numbers]
-            return [*numbered, *_beside_conversations(place)]
-    return [place.other(kind) for kind in BY_NUMBER[place.protocol].conversation_files]
+            named = _beside_conversations(place)
+            return [*named, *numbered] if _makes(place) is Makes.FRAMES else [*numbered, *named]
+    files = [place.other(kind) for kind in BY_NUMBER[place.protocol].conversation_files]
+    # What a slot has in common with the others is the interface's.
+    return [each._replace(number=0) if each.kind in IN_PROTOCOL else each for each in files]
 
 
 def _beside_conversations(place: Place) -> list[Place]:
@@ -190,8 +198,8 @@ def _descend(place: Place, root: Place, path: str, facts: Facts) -> Place:
 
 def stat(place: Place, facts: Facts) -> Stat:
     """The stat record of a place (stat(5))."""
-    in_conversation = place.kind is Kind.CONV or place.kind in IN_CONVERSATION
-    owner = facts.owner(place) if in_conversation else NETWORK
+    owned = place.kind is Kind.CONV or place.kind in IN_CONVERSATION - {Kind.TYPE}
+    owner = facts.owner(place) if owned else NETWORK
     return Stat(
         type=_DEVICE,
         dev=place.stack,
@@ -227,7 +235,8 @@ def _mode(place: Place, facts: Facts) -> int:
     if place.kind is Kind.SNOOP:
         return _SNOOPED
     if place.kind in _OWNED:
-        return facts.mode(place)
+        free = _makes(place) is Makes.FRAMES and not facts.busy(place)
+        return _FREE_SLOT if free else facts.mode(place)
     return 0o444
 
 
@@ -238,7 +247,11 @@ def _host_owners(place: Place) -> bool:
 
 
 def _of_host(place: Place) -> bool:
-    return BY_NUMBER[place.protocol].makes is Makes.HOST
+    return _makes(place) is Makes.HOST
+
+
+def _makes(place: Place) -> Makes:
+    return BY_NUMBER[place.protocol].makes
 
 
 def check_open(place: Place, mode: int, user: str, facts: Facts) -> None:

@@ -15,6 +15,7 @@ use std::os::fd::BorrowedFd;
 use netrelay_proto::error::Refusal;
 
 use super::esp::Esp;
+use super::ether::Slot;
 use super::gre::Gre;
 use super::host::Host;
 use super::icmp::Icmp;
@@ -145,6 +146,7 @@ pub(crate) fn make(key: Key) -> Option<Box<dyn Conversation>> {
         Protocol::Ipmux => Some(Box::new(PacketConversation::<Ipmux>::new(key))),
         Protocol::Esp => Some(Box::new(PacketConversation::<Esp>::new(key))),
         Protocol::Il => Some(Box::new(IlConversation::new(key))),
+        Protocol::Ether(_) => Some(Box::new(Slot::new(key))),
         Protocol::Ipifc => None,
     }
 }

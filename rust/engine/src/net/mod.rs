@@ -14,6 +14,7 @@ pub(crate) mod claims;
 pub(crate) mod conversation;
 pub(crate) mod ctl;
 mod esp;
+pub(crate) mod ether;
 mod filter;
 mod gre;
 pub(crate) mod guard;
@@ -41,6 +42,7 @@ use netrelay_proto::error::Refusal;
 
 pub(crate) use self::conversation::Event;
 use self::conversation::{Call, Conversation, More};
+use self::ether::interface::Interface;
 use self::host::Host;
 use self::operation::{Operation, Outcome};
 use self::registry::Registry;
@@ -48,7 +50,7 @@ pub(crate) use self::tcp::Spliced;
 pub(crate) use self::tcp::inbound::receive;
 use crate::mailbox::{Mail, Waiter};
 use crate::tree::protocol::Protocol;
-use crate::tree::qid::{Branch, File, Key};
+use crate::tree::qid::{Branch, File, Key, Told};
 use crate::tree::slice;
 use crate::work::{Timer, Work};
 
@@ -209,7 +211,20 @@ impl Net {
             Protocol::Ipmux => stack.filters.text(),
             Protocol::Esp => stack.esp.text(),
             Protocol::Il => stack.il.text(),
+            Protocol::Ether(_) => {
+                let interface = stack.ether(branch.protocol);
+                interface.map(Interface::stats).unwrap_or_default()
+            }
             Protocol::Ipifc => String::new(),
+        }
+    }
+
+    /// The text of addr or ifstats of an interface.
+    pub(crate) fn told(&self, branch: Branch, told: Told) -> String {
+        let interface = self.host.shared.stack(branch.stack).ether(branch.protocol);
+        match told {
+            Told::Addr => interface.map(Interface::address).unwrap_or_default(),
+            Told::Ifstats => String::new(),
         }
     }
 

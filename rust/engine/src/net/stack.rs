@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::claims::Claims;
 use super::esp;
+use super::ether::interface::{Interface, SLOTS};
 use super::gre;
 use super::il::stats::Totals;
 use super::ipmux::listing::Listing;
@@ -36,6 +37,8 @@ pub(crate) struct Stack {
     pub(crate) filters: Listing,
     /// What conversations of il have counted.
     pub(crate) il: Totals,
+    /// The interfaces whose frames are given away: ether0 on.
+    ethers: Vec<Interface>,
     registries: HashMap<Protocol, Registry>,
     ndb: Mutex<Ndb>,
     /// How many the host has, ever had; Python tells.
@@ -44,9 +47,12 @@ pub(crate) struct Stack {
 
 impl Stack {
     /// A stack without conversations.
-    pub(crate) fn new(config: &Config, sockets: Sockets) -> Self {
+    pub(crate) fn new(config: &Config, sockets: Sockets, ethers: Vec<Interface>) -> Self {
+        let registry = |most| Registry::new(&config.host_owner, most);
         let made = Protocol::ALL.into_iter().filter(|protocol| !protocol.of_host());
-        let registry = || Registry::new(&config.host_owner, config.limits.conversations);
+        let made = made.map(|protocol| (protocol, registry(config.limits.conversations)));
+        let slots =
+            (0..).zip(&ethers).map(|(number, _)| (Protocol::Ether(number), registry(SLOTS)));
         Self {
             sockets,
             log: Log::default(),
@@ -55,7 +61,8 @@ impl Stack {
             gre: gre::stats::Totals::default(),
             filters: Listing::default(),
             il: Totals::default(),
-            registries: made.map(|protocol| (protocol, registry())).collect(),
+            registries: made.chain(slots).collect(),
+            ethers,
             ndb: Mutex::new(Ndb::new(&config.ndb)),
             interfaces: AtomicU32::new(0),
         }
@@ -70,6 +77,20 @@ impl Stack {
     pub(crate) fn conversations(&self, protocol: Protocol) -> u32 {
         let registry = self.registry(protocol).map(Registry::count);
         registry.unwrap_or_else(|| self.interfaces.load(Ordering::Relaxed))
+    }
+
+    /// How many interfaces give their frames away.
+    pub(crate) fn ethers(&self) -> u8 {
+        // Python allows far fewer.
+        u8::try_from(self.ethers.len()).unwrap_or(u8::MAX)
+    }
+
+    /// The interface that a protocol is; none if it is another one.
+    pub(crate) fn ether(&self, protocol: Protocol) -> Option<&Interface> {
+        match protocol {
+            Protocol::Ether(number) => self.ethers.get(usize::from(number)),
+            _ => None,
+        }
     }
 
     /// Whose a conversation is.

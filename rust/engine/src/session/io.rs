@@ -30,7 +30,8 @@ impl Session {
                 let place = At { key: held.key, worker: held.worker };
                 match held.file {
                     File::Ctl => {
-                        let number = held.key.number.to_string();
+                        let Key { branch, number } = held.key;
+                        let number = branch.protocol.number_text(number);
                         self.reply_text(tag, number.as_bytes(), at, net);
                     }
                     File::Data => {
@@ -95,6 +96,10 @@ impl Session {
             }
             (Some(Node::Stats(branch)), None) => {
                 let text = net.stats(branch);
+                self.reply_text(tag, text.as_bytes(), at, net);
+            }
+            (Some(Node::Told(branch, told)), None) => {
+                let text = net.told(branch, told);
                 self.reply_text(tag, text.as_bytes(), at, net);
             }
             (Some(Node::File(key, file)), None) => {

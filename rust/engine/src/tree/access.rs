@@ -29,7 +29,7 @@ pub(crate) fn open(node: Node, mode: u8, user: &str, facts: &dyn Facts) -> Resul
             File::Ctl => wanted == READ || host_owner,
             File::Local | File::Remote | File::Status => wanted == READ,
             // An interface is the host's: nobody calls on it here, nor listens in.
-            File::Data | File::Err | File::Listen | File::Snoop => false,
+            File::Data | File::Err | File::Listen | File::Snoop | File::Type => false,
         },
         Node::File(key, File::Ctl | File::Data | File::Err | File::Listen) => {
             permits(&facts.standing(key), mode, user, facts.host_owner())
@@ -40,6 +40,7 @@ pub(crate) fn open(node: Node, mode: u8, user: &str, facts: &dyn Facts) -> Resul
         | Node::Protocol(_)
         | Node::Conversation(_)
         | Node::Stats(_)
+        | Node::Told(..)
         | Node::Common(_, Common::Bootp | Common::Ipselftab)
         | Node::File(..) => wanted == READ,
     };

@@ -23,12 +23,13 @@ pub(crate) struct World {
     pub(crate) conversations: u32,
     pub(crate) standings: HashMap<u32, Standing>,
     pub(crate) ndb: (u64, u32),
+    pub(crate) ethers: u8,
 }
 
 impl Default for World {
     fn default() -> Self {
         let stacks = vec!["".into(), "alt".into()];
-        Self { stacks, conversations: 0, standings: HashMap::new(), ndb: (0, 0) }
+        Self { stacks, conversations: 0, standings: HashMap::new(), ndb: (0, 0), ethers: 0 }
     }
 }
 
@@ -47,6 +48,10 @@ impl Facts for World {
 
     fn conversations(&self, _: Branch) -> u32 {
         self.conversations
+    }
+
+    fn ethers(&self, stack: StackId) -> u8 {
+        if stack == StackId(0) { self.ethers } else { 0 }
     }
 
     fn standing(&self, key: Key) -> Standing {

@@ -33,6 +33,9 @@ pub(crate) trait Facts {
     /// How many conversations have ever been in use: the directories `0` up to it are there.
     fn conversations(&self, branch: Branch) -> u32;
 
+    /// How many interfaces of a stack give their frames away: `ether0` up to it are there.
+    fn ethers(&self, stack: StackId) -> u8;
+
     /// Whose a conversation is; [`Standing::idle`] for one that nobody uses.
     fn standing(&self, key: Key) -> Standing;
 

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use super::Facts;
 use super::protocol::Protocol;
-use super::qid::{Branch, Common, Node, StackId};
+use super::qid::{Branch, Common, File, Node, StackId, Told};
 
 impl Node {
     /// The last element of its path; that of `/` is `/`.
@@ -16,9 +16,10 @@ impl Node {
             Self::Root => "/",
             Self::Net(stack) => return net_name(stack, facts),
             Self::Common(_, file) => file.name(),
-            Self::Protocol(branch) => branch.protocol.name(),
+            Self::Protocol(branch) => return branch.protocol.name(),
             Self::Clone(_) => "clone",
             Self::Stats(_) => "stats",
+            Self::Told(_, told) => told.name(),
             Self::Conversation(key) => return key.number.to_string().into(),
             Self::File(_, file) => file.name(),
         })
@@ -29,7 +30,9 @@ impl Node {
         match self {
             Self::Root | Self::Net(_) => Self::Root,
             Self::Common(stack, _) | Self::Protocol(Branch { stack, .. }) => Self::Net(stack),
-            Self::Clone(branch) | Self::Stats(branch) => Self::Protocol(branch),
+            Self::Clone(branch) | Self::Stats(branch) | Self::Told(branch, _) => {
+                Self::Protocol(branch)
+            }
             Self::Conversation(key) => Self::Protocol(key.branch),
             Self::File(key, _) => Self::Conversation(key),
         }
@@ -43,35 +46,38 @@ impl Node {
             let there = number < facts.conversations(branch);
             return there.then_some(Self::Conversation(branch.key(number)));
         }
-        let numbers = self.numbers(facts);
         // Conversations alone are many; what else a directory holds is looked through.
-        let fixed = if self == Self::Root { 0..numbers } else { 0..0 };
-        let stacks = fixed.filter_map(|index| self.numbered(index));
-        stacks.chain(self.named()).find(|child| child.name(facts) == name)
+        let few = if let Self::Protocol(_) = self { 0 } else { self.numbers(facts) };
+        let numbered = (0..few).filter_map(|index| self.numbered(index));
+        self.first().chain(numbered).chain(self.last()).find(|child| child.name(facts) == name)
     }
 
     /// How many entries this directory has; 0 for what is none.
     pub(crate) fn entries(self, facts: &dyn Facts) -> u32 {
         // Twenty at most, beside numbers that fit 20 bits.
-        self.numbers(facts) + u32::try_from(self.named().count()).unwrap_or(u32::MAX)
+        let named = self.first().count() + self.last().count();
+        self.numbers(facts) + u32::try_from(named).unwrap_or(u32::MAX)
     }
 
     /// Entry `index` of this directory when it had `entries` of them; none from there on.
     ///
     /// With `entries` fixed a listing does not shift while conversations are added.
     pub(crate) fn entry(self, index: u32, entries: u32) -> Option<Self> {
-        let named = u32::try_from(self.named().count()).ok()?;
-        let numbers = entries.checked_sub(named)?;
-        if index < numbers {
-            return self.numbered(index);
+        let (index, entries) = (usize::try_from(index).ok()?, usize::try_from(entries).ok()?);
+        let first = self.first().count();
+        let numbers = entries.checked_sub(first + self.last().count())?;
+        match index.checked_sub(first) {
+            None => self.first().nth(index),
+            Some(number) if number < numbers => self.numbered(u32::try_from(number).ok()?),
+            Some(number) => self.last().nth(number - numbers),
         }
-        self.named().nth(usize::try_from(index - numbers).ok()?)
     }
 
-    /// How many entries come before those that are always there: stacks, conversations.
+    /// How many entries are not always there: stacks, interfaces, conversations.
     fn numbers(self, facts: &dyn Facts) -> u32 {
         match self {
             Self::Root => u32::try_from(facts.stacks().len()).unwrap_or(u32::MAX),
+            Self::Net(stack) => facts.ethers(stack).into(),
             Self::Protocol(branch) => facts.conversations(branch),
             _ => 0,
         }
@@ -81,28 +87,60 @@ impl Node {
     fn numbered(self, number: u32) -> Option<Self> {
         match self {
             Self::Root => u8::try_from(number).ok().map(|stack| Self::Net(StackId(stack))),
+            Self::Net(stack) => {
+                let protocol = Protocol::Ether(number.try_into().ok()?);
+                Some(Self::Protocol(Branch { stack, protocol }))
+            }
             Self::Protocol(branch) => Some(Self::Conversation(branch.key(number))),
             _ => None,
         }
     }
 
-    /// The entries that are always there, in order.
-    fn named(self) -> impl Iterator<Item = Self> {
+    /// The entries that are always there and before the others, in order.
+    fn first(self) -> impl Iterator<Item = Self> {
         let net = if let Self::Net(stack) = self { Some(stack) } else { None };
-        let branch = if let Self::Protocol(branch) = self { Some(branch) } else { None };
-        let key = if let Self::Conversation(key) = self { Some(key) } else { None };
-        let of_net = net.into_iter().flat_map(|stack| {
+        let ether = self.branch().filter(|branch| branch.protocol.frames());
+        let (slot, key) = match self {
+            Self::Conversation(key) if key.branch.protocol.frames() => (Some(key), None),
+            Self::Conversation(key) => (None, Some(key)),
+            _ => (None, None),
+        };
+        let protocols = net.into_iter().flat_map(|stack| {
             let protocols = Protocol::ALL.into_iter();
-            let protocols = protocols.map(move |protocol| Branch { stack, protocol });
-            let common = Common::ALL.into_iter().map(move |file| Self::Common(stack, file));
-            protocols.map(Self::Protocol).chain(common)
+            protocols.map(move |protocol| Self::Protocol(Branch { stack, protocol }))
         });
+        let of_ether = ether.into_iter().flat_map(|branch| {
+            let told = |told| Self::Told(branch, told);
+            [Self::Clone(branch), told(Told::Addr), Self::Stats(branch), told(Told::Ifstats)]
+        });
+        let of_slot = slot.into_iter().flat_map(|key| {
+            let file = |file| Self::File(key, file);
+            // What it has in common with the others is the interface's.
+            let (stats, ifstats) = (Self::Stats(key.branch), Self::Told(key.branch, Told::Ifstats));
+            [file(File::Data), file(File::Ctl), stats, file(File::Type), ifstats]
+        });
+        let of_conversation = key.into_iter().flat_map(|key| {
+            let files = key.branch.protocol.files().iter();
+            files.map(move |file| Self::File(key, *file))
+        });
+        protocols.chain(of_ether).chain(of_slot).chain(of_conversation)
+    }
+
+    /// Those that are always there and behind the others, in order.
+    fn last(self) -> impl Iterator<Item = Self> {
+        let net = if let Self::Net(stack) = self { Some(stack) } else { None };
+        let branch = self.branch().filter(|branch| !branch.protocol.frames());
+        let common = net
+            .into_iter()
+            .flat_map(|stack| Common::ALL.into_iter().map(move |file| Self::Common(stack, file)));
         let of_protocol =
             branch.into_iter().flat_map(|branch| [Self::Clone(branch), Self::Stats(branch)]);
-        let of_conversation = key.into_iter().flat_map(|key| {
-            key.branch.protocol.files().iter().map(move |file| Self::File(key, *file))
-        });
-        of_net.chain(of_protocol).chain(of_conversation)
+        common.chain(of_protocol)
+    }
+
+    /// The protocol whose directory it is.
+    fn branch(self) -> Option<Branch> {
+        if let Self::Protocol(branch) = self { Some(branch) } else { None }
     }
 }
 
@@ -164,6 +202,22 @@ mod tests {
         let interface = Branch { protocol: Protocol::Ipifc, ..TCP }.key(0);
         assert_eq!(listing(Node::Conversation(interface), &world)[7..], ["snoop"]);
         assert!(listing(Node::Common(StackId(0), Common::Cs), &world).is_empty());
+    }
+
+    #[test]
+    fn interfaces_come_behind_the_protocols_of_the_first_stack() {
+        let world = World { conversations: 1, ethers: 2, ..World::default() };
+        assert_eq!(listing(NET, &world)[8..12], ["il", "ether0", "ether1", "arp"]);
+        assert_eq!(listing(Node::Net(ALT), &world)[8..10], ["il", "arp"]);
+        let ether = Branch { protocol: Protocol::Ether(1), ..TCP };
+        let files = ["clone", "addr", "stats", "ifstats", "0"];
+        assert_eq!(listing(Node::Protocol(ether), &world), files);
+        let files = ["data", "ctl", "stats", "type", "ifstats"];
+        assert_eq!(listing(Node::Conversation(ether.key(0)), &world), files);
+        let stats = Node::Conversation(ether.key(0)).child("stats", &world);
+        assert_eq!(stats, Some(Node::Stats(ether)));
+        assert_eq!(NET.child("ether2", &world), None);
+        assert_eq!(Node::Net(ALT).child("ether0", &world), None);
     }
 
     #[test]

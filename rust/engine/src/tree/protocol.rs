@@ -3,6 +3,8 @@
 //! Listings, walks and opens follow from it. What the conversations of a protocol do is in
 //! [`crate::net`], in a file of its own.
 
+use std::borrow::Cow;
+
 use super::qid::File;
 
 /// A directory of `/net`.
@@ -26,10 +28,13 @@ pub(crate) enum Protocol {
     Esp,
     /// Messages, reliable and in order.
     Il,
+    /// Frames of the interface of that number.
+    Ether(u8),
 }
 
 impl Protocol {
-    /// They, in directory order.
+    /// Those that every stack has, in directory order.
+    /// Interfaces that give their frames away come behind them.
     pub(crate) const ALL: [Self; 9] = [
         Self::Tcp,
         Self::Udp,
@@ -44,7 +49,8 @@ impl Protocol {
 
     /// The protocol of a qid's number.
     pub(crate) fn of(number: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|protocol| protocol.number() == number)
+        let ether = number.checked_sub(ETHER).map(Self::Ether);
+        ether.or_else(|| Self::ALL.into_iter().find(|protocol| protocol.number() == number))
     }
 
     /// Its number in a qid.
@@ -59,12 +65,13 @@ impl Protocol {
             Self::Ipmux => 6,
             Self::Esp => 7,
             Self::Il => 8,
+            Self::Ether(number) => ETHER + number,
         }
     }
 
     /// Its directory's name.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
+    pub(crate) fn name(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::Tcp => "tcp",
             Self::Udp => "udp",
             Self::Ipifc => "ipifc",
@@ -74,7 +81,8 @@ impl Protocol {
             Self::Ipmux => "ipmux",
             Self::Esp => "esp",
             Self::Il => "il",
-        }
+            Self::Ether(number) => return format!("ether{number}").into(),
+        })
     }
 
     /// Whether its directories are what the host has: nobody makes one, and Python has the texts.
@@ -94,6 +102,16 @@ impl Protocol {
         self == Self::Udp
     }
 
+    /// Whether its directory is an interface's, and its conversations are slots.
+    pub(crate) fn frames(self) -> bool {
+        matches!(self, Self::Ether(_))
+    }
+
+    /// What ctl reads as, of the conversation of that number.
+    pub(crate) fn number_text(self, number: u32) -> String {
+        if self.frames() { format!("{number:>11} ") } else { number.to_string() }
+    }
+
     /// That file of a conversation, if it has one.
     pub(crate) fn file(self, file: File) -> Option<File> {
         self.files().contains(&file).then_some(file)
@@ -103,6 +121,7 @@ impl Protocol {
     pub(crate) fn files(self) -> &'static [File] {
         match self {
             Self::Ipifc => &INTERFACE,
+            Self::Ether(_) => &SLOT,
             _ => &CONVERSATION,
         }
     }
@@ -121,3 +140,9 @@ const INTERFACE: [File; 8] = [
     File::Status,
     File::Snoop,
 ];
+
+/// Without those that a slot shares with the others.
+const SLOT: [File; 3] = [File::Data, File::Ctl, File::Type];
+
+/// The number of `ether0` in a qid.
+const ETHER: u8 = 64;

@@ -24,6 +24,8 @@ pub(crate) enum Node {
     Clone(Branch),
     /// `/net/tcp/stats`
     Stats(Branch),
+    /// `/net/ether0/addr` and its sibling
+    Told(Branch, Told),
     /// `/net/tcp/N`
     Conversation(Key),
     /// `/net/tcp/N/ctl` and its siblings
@@ -69,6 +71,15 @@ pub(crate) enum Common {
     Dns,
 }
 
+/// A file of an interface that gives its frames away.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Told {
+    /// Its address.
+    Addr,
+    /// What its driver counts.
+    Ifstats,
+}
+
 /// A file of a conversation, in directory order.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum File {
@@ -88,6 +99,8 @@ pub(crate) enum File {
     Status,
     /// Packets of an interface.
     Snoop,
+    /// What frames a slot takes.
+    Type,
 }
 
 /// Conversations that the qid has numbers for.
@@ -106,6 +119,9 @@ impl Node {
             9 => Self::Clone(branch),
             10 => Self::Stats(branch),
             11 => Self::Conversation(key),
+            22 | 23 if !branch.protocol.frames() => return None,
+            22 => Self::Told(branch, Told::Addr),
+            23 => Self::Told(branch, Told::Ifstats),
             _ => match Common::of(kind) {
                 Some(file) => Self::Common(branch.stack, file),
                 None => Self::File(key, branch.protocol.file(File::of(kind)?)?),
@@ -123,6 +139,7 @@ impl Node {
             Self::Protocol(branch) => (branch.key(0).packed(), 8),
             Self::Clone(branch) => (branch.key(0).packed(), 9),
             Self::Stats(branch) => (branch.key(0).packed(), 10),
+            Self::Told(branch, told) => (branch.key(0).packed(), told.kind()),
             Self::Conversation(key) => (key.packed(), 11),
             Self::File(key, file) => (key.packed(), file.kind()),
         };
@@ -150,7 +167,10 @@ impl Node {
         match self {
             Self::Root => StackId::default(),
             Self::Net(stack) | Self::Common(stack, _) => stack,
-            Self::Protocol(branch) | Self::Clone(branch) | Self::Stats(branch) => branch.stack,
+            Self::Protocol(branch)
+            | Self::Clone(branch)
+            | Self::Stats(branch)
+            | Self::Told(branch, _) => branch.stack,
             Self::Conversation(key) | Self::File(key, _) => key.branch.stack,
         }
     }
@@ -236,8 +256,25 @@ impl Common {
     }
 }
 
+impl Told {
+    fn kind(self) -> u64 {
+        match self {
+            Self::Addr => 22,
+            Self::Ifstats => 23,
+        }
+    }
+
+    /// Its name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Addr => "addr",
+            Self::Ifstats => "ifstats",
+        }
+    }
+}
+
 impl File {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Ctl,
         Self::Data,
         Self::Err,
@@ -246,6 +283,7 @@ impl File {
         Self::Remote,
         Self::Status,
         Self::Snoop,
+        Self::Type,
     ];
 
     fn of(kind: u64) -> Option<Self> {
@@ -262,6 +300,7 @@ impl File {
             Self::Remote => 17,
             Self::Status => 18,
             Self::Snoop => 19,
+            Self::Type => 24,
         }
     }
 
@@ -276,6 +315,7 @@ impl File {
             Self::Remote => "remote",
             Self::Status => "status",
             Self::Snoop => "snoop",
+            Self::Type => "type",
         }
     }
 
@@ -302,6 +342,7 @@ mod tests {
     #[test]
     fn paths_are_those_of_the_page() {
         let ipifc = Branch { stack: StackId(3), protocol: Protocol::Ipifc };
+        let ether = Branch { protocol: Protocol::Ether(1), ..TCP };
         let table = [
             (Node::Root, 0),
             (Node::Net(StackId(0)), 1),
@@ -319,6 +360,10 @@ mod tests {
             (Node::Common(StackId(0), Common::Dns), 21),
             (Node::File(tcp(MAX_CONVERSATIONS - 1), File::Data), 0x1ff_ffed),
             (Node::File(ipifc.key(1), File::Snoop), 0x3_0400_0033),
+            (Node::Stats(ether), 0x8200_000a),
+            (Node::Told(ether, Told::Addr), 0x8200_0016),
+            (Node::Told(ether, Told::Ifstats), 0x8200_0017),
+            (Node::File(ether.key(2), File::Type), 0x8200_0058),
         ];
         for (node, path) in table {
             assert_eq!(node.path(), path, "{node:?}");
@@ -329,9 +374,9 @@ mod tests {
     #[test]
     fn paths_of_no_file_are_none() {
         // Kinds of nothing.
-        let kinds = [22, 31];
+        let kinds = [22, 23, 24, 31];
         // A number where none belongs, a protocol that is none, and the top bit.
-        let others = [0x20, 0x28, 0x34, 0x7f << 25 | 8, 0x200_0000, 1 << 32, 1 << 63];
+        let others = [0x20, 0x28, 0x34, 0x3f << 25 | 8, 0x200_0000, 1 << 32, 1 << 63];
         for path in kinds.into_iter().chain(others) {
             assert_eq!(Node::of(path), None, "{path:#x}");
         }

@@ -32,12 +32,14 @@ impl Description {
         let (owner, mode) = match node {
             Node::Conversation(key) => (facts.standing(key).owner, 0o555),
             Node::File(key, File::Ctl) if key.branch.protocol.of_host() => (NETWORK.into(), 0o664),
+            Node::File(_, File::Type) | Node::Stats(_) | Node::Told(..) => (NETWORK.into(), 0o444),
             Node::File(key, file) => {
                 let standing = facts.standing(key);
-                (standing.owner, file_mode(file, standing.mode))
+                let free = key.branch.protocol.frames() && !standing.busy;
+                let mode = if free { 0o666 } else { standing.mode };
+                (standing.owner, file_mode(file, mode))
             }
             Node::Root | Node::Net(_) | Node::Protocol(_) => (NETWORK.into(), 0o555),
-            Node::Stats(_) => (NETWORK.into(), 0o444),
             Node::Clone(_) => (NETWORK.into(), 0o666),
             Node::Common(_, file) => (NETWORK.into(), common_mode(file)),
         };
@@ -113,7 +115,7 @@ fn number(user: &str) -> u32 {
 fn file_mode(file: File, conversation: u32) -> u32 {
     match file {
         File::Ctl | File::Data | File::Err | File::Listen => conversation,
-        File::Local | File::Remote | File::Status => 0o444,
+        File::Local | File::Remote | File::Status | File::Type => 0o444,
         File::Snoop => 0o400,
     }
 }
@@ -142,7 +144,7 @@ mod tests {
     use super::*;
     use crate::tree::fixture::{ALT, TCP, World, tcp};
     use crate::tree::protocol::Protocol;
-    use crate::tree::qid::Branch;
+    use crate::tree::qid::{Branch, Told};
 
     const NET: Node = Node::Net(StackId(0));
     const NDB: Node = common(Common::Ndb);
@@ -156,6 +158,7 @@ mod tests {
         let mut world = World::with(2, 0o640);
         world.ndb = (17, 3);
         let interface = Branch { protocol: Protocol::Ipifc, ..TCP }.key(1);
+        let ether = Branch { protocol: Protocol::Ether(0), ..TCP };
         let table = [
             (Node::Root, "/", DMDIR | 0o555, "network"),
             (NET, "net", DMDIR | 0o555, "network"),
@@ -172,6 +175,10 @@ mod tests {
             (Node::File(interface, File::Ctl), "ctl", 0o664, "network"),
             (Node::File(interface, File::Snoop), "snoop", 0o400, "network"),
             (Node::Stats(TCP), "stats", 0o444, "network"),
+            (Node::Told(ether, Told::Addr), "addr", 0o444, "network"),
+            (Node::File(ether.key(0), File::Data), "data", 0o640, "glenda"),
+            (Node::File(ether.key(0), File::Type), "type", 0o444, "network"),
+            (Node::File(ether.key(1), File::Data), "data", 0o666, "network"),
             (Node::Conversation(tcp(0)), "0", DMDIR | 0o555, "glenda"),
             (Node::File(tcp(0), File::Ctl), "ctl", 0o640, "glenda"),
             (Node::File(tcp(0), File::Data), "data", 0o640, "glenda"),

@@ -59,7 +59,7 @@ def raw(
     family, protocol = kind
     sock = sockets.make(family, socket.SOCK_RAW, protocol)
     try:
-        _attach(sock, program)
+        attach(sock, program)
         prepare(sock, tuning)
         if ip is not None:
             sock.bind(name_of(sock, Address(ip, 0)))
@@ -102,7 +102,8 @@ def unheaded(packet: bytes, family: socket.AddressFamily) -> bytes:
     return packet[4 * (packet[0] & 15) :] if family == socket.AF_INET else packet
 
 
-def _attach(sock: socket.socket, program: Sequence[Step]) -> None:
+def attach(sock: socket.socket, program: Sequence[Step]) -> None:
+    """Let only those packets through that the program returns a length for."""
     code = ctypes.create_string_buffer(b"".join(_INSTRUCTION.pack(*step) for step in program))
     attached = _PROGRAM.pack(len(program), ctypes.addressof(code))
     sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, attached)
