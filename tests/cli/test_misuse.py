@@ -12,7 +12,7 @@ from netrelay.cli.main import cli
 from netrelay.errors import UsageError
 
 COMMANDS = (
-    "export", "import", "ls", "cat", "write", "stat", "dial", "cs", "dns", "conform",
+    "export", "import", "ls", "cat", "write", "stat", "dial", "cs", "dns", "snoop", "conform",
     "completion",
 )  # fmt: skip
 

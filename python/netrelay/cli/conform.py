@@ -5,13 +5,13 @@ The suite is imported when it is run, since it is as large as all that other com
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from netrelay.cli.errors import REFUSED, run
 from netrelay.cli.options import gateway_options, json_option, print_json
+from netrelay.cli.progress import Progress
 from netrelay.errors import UsageError
 from netrelay.hosts import own_user
 from netrelay.types import Dialect
@@ -66,9 +66,9 @@ def conform(  # noqa: PLR0917 (click passes options by name)
         options = suite.Options(address, Dialect(dialect), uname, aname, netdir, peer)
         subject = await suite.examine(options)
         outcomes: list[Outcome] = []
-        with _Progress(len(checks)) as progress:
+        with Progress() as progress:
             for check in checks:
-                progress.show(len(outcomes), check.name)
+                progress.show(f"{len(outcomes) + 1}/{len(checks)} {check.name}")
                 outcomes.append(await suite.run_one(subject, check))
                 if not as_json:
                     progress.clear()
@@ -84,28 +84,6 @@ def conform(  # noqa: PLR0917 (click passes options by name)
         _print(["", *report.summary(outcomes)])
     if any(outcome.result is suite.Result.FAIL for outcome in outcomes):
         raise SystemExit(REFUSED)
-
-
-class _Progress:
-    """Which check runs, on standard error, where that is a terminal."""
-
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._terminal = sys.stderr.isatty()
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.clear()
-
-    def show(self, done: int, name: str) -> None:
-        if self._terminal:
-            click.echo(f"\r\x1b[K{done + 1}/{self._total} {name}", nl=False, err=True)
-
-    def clear(self) -> None:
-        if self._terminal:
-            click.echo("\r\x1b[K", nl=False, err=True)
 
 
 def _print(lines: Sequence[str]) -> None:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import click
 
 from netrelay import client
+from netrelay.cli.ending import until_signalled
 from netrelay.cli.errors import about, run
 from netrelay.cli.options import core_option, gateway_options
 from netrelay.errors import NetError, UsageError
-from netrelay.gateway.signals import stop_signals
 from netrelay.hosts import ANY
 from netrelay.names.dialstring import checked_host, numeric_port, split_host_port
 from netrelay.proxy import Forward, Publish, Socks
-
-if TYPE_CHECKING:
-    from collections.abc import Coroutine
 
 LOOPBACK = "127.0.0.1"
 
@@ -112,7 +107,7 @@ def import_(  # noqa: PLR0917 (click passes options by name)
                 ended = await session.wait_closed()
                 raise NetError(f"the gateway is gone: {ended or 'end of session'}")
 
-        await _until_signalled(use())
+        await until_signalled(use())
 
     run(work)
 
@@ -141,18 +136,6 @@ async def _start(
         way = Forward(session, route.bind, route.port, route.host, str(route.target))
         await stack.enter_async_context(way)
         _say(f"forwarding {_shown(*way.address)} to {_shown(route.host, route.target)}")
-
-
-async def _until_signalled(use: Coroutine[object, object, None]) -> None:
-    """Until it ends by itself, which is an error, or a signal ends it, even while it begins."""
-    with stop_signals() as stop:
-        using = asyncio.ensure_future(use)
-        asked = asyncio.ensure_future(stop.asked.wait())
-        await asyncio.wait((using, asked), return_when=asyncio.FIRST_COMPLETED)
-        asked.cancel()
-        using.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await using
 
 
 def _shown(host: str, port: int) -> str:

@@ -19,6 +19,7 @@ from netrelay.cli.export import export
 from netrelay.cli.files import cat, ls, stat, write
 from netrelay.cli.imports import import_
 from netrelay.cli.network import cs, dial, dns
+from netrelay.cli.snoop import snoop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +80,9 @@ def cli(verbose: int) -> None:
     logging.basicConfig(level=level, format="netrelay: %(message)s")
 
 
-for command in (export, import_, ls, cat, write, stat, dial, cs, dns, conform, completion):
+for command in (
+    export, import_, ls, cat, write, stat, dial, cs, dns, snoop, conform, completion,
+):  # fmt: skip
     cli.add_command(command)
 
 

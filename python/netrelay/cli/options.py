@@ -17,6 +17,11 @@ core_option = click.option(
     type=click.Choice(["rust", "python"]),
     help="Which core runs (default: the best there is).",
 )
+netdir_option = click.option(
+    "--netdir",
+    metavar="PATH",
+    help="Another net directory of the gateway's: /net.alt (default: /net).",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

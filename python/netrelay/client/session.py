@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from netrelay import core as cores
 from netrelay import hosts
 from netrelay import messages as m
-from netrelay.client import network
+from netrelay.client import interfaces, network
 from netrelay.client.files import File
 from netrelay.client.wire import Wire
 from netrelay.errors import NetError, PeerError
@@ -70,10 +70,7 @@ class Session:
 
     async def ls(self, path: str) -> list[Stat]:
         """The entries of a directory in the server's order; of a file, its own record."""
-        async with await self.open(path, "r") as file:
-            if not file.qid.type & QTDIR:
-                return [await file.stat()]
-            return self.core.unpack_stats(await file.read(), Dialect.P2000)
+        return await self.ls_at(split(path))
 
     async def dial(self, text: str) -> tuple[Reader, Writer]:
         """Call `[netdir/]net!host!service` from the gateway: a reader and a writer.
@@ -97,6 +94,23 @@ class Session:
         """What the gateway's resolver replies to `name type`. Errors: `NetError`."""
         return await network.ask(self, "dns", await self.netdir(None), query)
 
+    async def frames(
+        self,
+        interface: str = "ether0",
+        *,
+        ethertype: int = interfaces.ALL_TYPES,
+        promiscuous: bool = False,
+        netdir: str | None = None,
+    ) -> interfaces.Frames:
+        """Ethernet frames of a gateway's interface: an asynchronous iterator of them.
+
+        `ethertype` is the type of those wanted, all without one; `promiscuous` adds those for
+        others and the gateway's own. Errors: `NetError`, e.g. `device or object already in use`.
+        """
+        return await interfaces.frames(
+            self, await self.netdir(netdir), interface, ethertype=ethertype, promiscuous=promiscuous
+        )
+
     def stats(self) -> dict[str, int]:
         """Counters of the core that drives this session."""
         return self.wire.stats()
@@ -113,6 +127,13 @@ class Session:
         except BaseException:
             self.wire.clunk(fid)
             raise
+
+    async def ls_at(self, path: tuple[str, ...]) -> list[Stat]:
+        """The entries of a directory by its names."""
+        async with await self.open_at(path, OREAD) as file:
+            if not file.qid.type & QTDIR:
+                return [await file.stat()]
+            return self.core.unpack_stats(await file.read(), Dialect.P2000)
 
     async def read_at(self, path: tuple[str, ...]) -> bytes:
         """All of a file by its names."""

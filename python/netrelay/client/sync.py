@@ -15,6 +15,7 @@ from concurrent import futures
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from netrelay.client import session as sessions
+from netrelay.client.interfaces import ALL_TYPES
 from netrelay.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from netrelay.client.files import File
+    from netrelay.client.interfaces import Frames
     from netrelay.client.network import Announced, Call
     from netrelay.client.streams import PeerName, Reader, Writer
     from netrelay.types import Stat
@@ -252,6 +254,35 @@ class SyncAnnounced(_Closing):
         return await anext(self._announced)
 
 
+class SyncFrames(_Closing):
+    """Frames of an interface: iterate over them."""
+
+    def __init__(self, loop: _Loop, frames: Frames) -> None:
+        self._loop = loop
+        self._frames = frames
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Wait for frames, one after the other."""
+        with contextlib.suppress(StopAsyncIteration):
+            while True:
+                yield self._loop.run(self._next())
+
+    def write(self, frame: bytes) -> None:
+        """Send a frame."""
+        self._loop.run(self._frames.write(frame))
+
+    def stats(self) -> dict[str, str]:
+        """What the interface counts."""
+        return self._loop.run(self._frames.stats())
+
+    def close(self) -> None:
+        """Give the slot back."""
+        self._loop.call(self._frames.close)
+
+    async def _next(self) -> bytes:
+        return await anext(self._frames)
+
+
 class SyncSession:
     """`Session`, waiting. Every method blocks; errors are the same."""
 
@@ -294,6 +325,20 @@ class SyncSession:
     def announce(self, text: str) -> SyncAnnounced:
         """Announce a port at the gateway."""
         return SyncAnnounced(self._loop, self._loop.run(self._session.announce(text)))
+
+    def frames(
+        self,
+        interface: str = "ether0",
+        *,
+        ethertype: int = ALL_TYPES,
+        promiscuous: bool = False,
+        netdir: str | None = None,
+    ) -> SyncFrames:
+        """Frames of a gateway's interface; see `netrelay.Session.frames`."""
+        work = self._session.frames(
+            interface, ethertype=ethertype, promiscuous=promiscuous, netdir=netdir
+        )
+        return SyncFrames(self._loop, self._loop.run(work))
 
 
 @contextlib.contextmanager
