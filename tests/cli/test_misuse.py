@@ -12,7 +12,8 @@ from netrelay.cli.main import cli
 from netrelay.errors import UsageError
 
 COMMANDS = (
-    "export", "import", "ls", "cat", "write", "stat", "dial", "cs", "dns", "snoop", "conform",
+    "export", "import", "ls", "cat", "write", "stat", "dial", "cs", "dns", "ping",
+    "netstat", "ip", "snoop", "conform",
     "completion",
 )  # fmt: skip
 

@@ -12,16 +12,14 @@ from typing import IO, TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .conftest import Door
-
 PATIENCE_S: Final = 30.0
 NETRELAY: Final = (sys.executable, "-m", "netrelay")
 
 
-def run(door: Door, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(address: str, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """To its end, with pipes for all three descriptors."""
     return subprocess.run(
-        (*NETRELAY, command, f"unix!{door.path}", *arguments),
+        (*NETRELAY, command, address, *arguments),
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
@@ -52,11 +50,11 @@ class Running:
 
 @contextlib.contextmanager
 def started(
-    door: Door, command: str, *arguments: str, stdout: int | IO[bytes] = subprocess.PIPE
+    address: str, command: str, *arguments: str, stdout: int | IO[bytes] = subprocess.PIPE
 ) -> Iterator[Running]:
     """In the background; it is killed at the latest when the block ends."""
     with subprocess.Popen(
-        (*NETRELAY, command, f"unix!{door.path}", *arguments),
+        (*NETRELAY, command, address, *arguments),
         stdout=stdout,
         stderr=subprocess.PIPE,
         bufsize=0,

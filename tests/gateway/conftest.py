@@ -84,6 +84,11 @@ class Door:
         self.path = path
         self._stack = stack
 
+    @property
+    def address(self) -> str:
+        """What a client is told."""
+        return f"unix!{self.path}"
+
     def connect(self, dialect: Dialect = Dialect.P2000) -> RawClient:
         """A session that has said nothing."""
         sock = socket.socket(socket.AF_UNIX)

@@ -54,6 +54,7 @@ class Setting:
         *,
         grant: tuple[str, ...] = GRANTS,
         stacks: tuple[str, ...] = (),
+        allow_dial: tuple[str, ...] = (),
     ) -> None:
         """Run `act` with a session of the host owner's."""
 
@@ -62,7 +63,12 @@ class Setting:
             async with (
                 asyncio.timeout(PATIENCE_S),
                 netrelay.Gateway(
-                    address, core=self.core.name, grant=grant, stacks=stacks, grace_s=0
+                    address,
+                    core=self.core.name,
+                    grant=grant,
+                    stacks=stacks,
+                    allow_dial=allow_dial,
+                    grace_s=0,
                 ),
                 netrelay.connect(address, core=self.core.name) as session,
             ):

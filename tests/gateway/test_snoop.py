@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from netrelay.client.interfaces import Frames
+    from netrelay.client.frames import Frames
     from netrelay.core import Core
 
     from .conftest import Door, Place
@@ -63,7 +63,7 @@ def test_frames_come_in_order_and_go_out(core: Core, ends: Cable, door: Door) ->
     async def scene() -> None:
         async with (
             asyncio.timeout(PATIENCE_S),
-            netrelay.connect(f"unix!{door.path}", core=core.name) as session,
+            netrelay.connect(door.address, core=core.name) as session,
             await session.frames() as frames,
         ):
             ends.send(*sent)
@@ -81,7 +81,7 @@ def test_frames_can_be_of_one_type_and_of_others(core: Core, ends: Cable, door: 
     async def scene() -> None:
         async with (
             asyncio.timeout(PATIENCE_S),
-            netrelay.connect(f"unix!{door.path}", core=core.name) as session,
+            netrelay.connect(door.address, core=core.name) as session,
             await session.frames("ether0", ethertype=TYPE) as plain,
             await session.frames("ether0", ethertype=OTHER_TYPE, promiscuous=True) as strays,
         ):
@@ -97,7 +97,7 @@ def test_a_wait_for_frames_ends_with_the_slot(core: Core, door: Door) -> None:
     async def scene() -> None:
         async with (
             asyncio.timeout(PATIENCE_S),
-            netrelay.connect(f"unix!{door.path}", core=core.name) as session,
+            netrelay.connect(door.address, core=core.name) as session,
         ):
             frames = await session.frames()
             collecting = asyncio.ensure_future(_collect(frames))
@@ -120,7 +120,7 @@ def test_an_interface_that_goes_away_ends_the_frames(core: Core, ends: Cable, do
     async def scene() -> None:
         async with (
             asyncio.timeout(PATIENCE_S),
-            netrelay.connect(f"unix!{door.path}", core=core.name) as session,
+            netrelay.connect(door.address, core=core.name) as session,
             await session.frames() as frames,
         ):
             ends.send(frame(ends.mac))
@@ -134,7 +134,7 @@ def test_an_interface_that_goes_away_ends_the_frames(core: Core, ends: Cable, do
 
 def test_a_script_has_frames_too(core: Core, ends: Cable, door: Door) -> None:
     with (
-        netrelay.sync.connect(f"unix!{door.path}", core=core.name) as session,
+        netrelay.sync.connect(door.address, core=core.name) as session,
         session.frames() as frames,
     ):
         ends.send(frame(ends.mac))
@@ -151,7 +151,7 @@ def test_a_script_has_frames_too(core: Core, ends: Cable, door: Door) -> None:
 def test_the_readme_s_pipe_to_tshark(ends: Cable, door: Door) -> None:
     if shutil.which("tshark") is None:
         pytest.skip("tshark is not installed (tools/install-test-deps)")
-    with started(door, "snoop", "ether0", "--count", "2") as snoop:
+    with started(door.address, "snoop", "ether0", "--count", "2") as snoop:
         assert snoop.said() == WATCHING
         with subprocess.Popen(
             ["tshark", "-n", "-r", "-", "-T", "fields", "-e", "frame.interface_name", "-e",
@@ -166,7 +166,7 @@ def test_the_readme_s_pipe_to_tshark(ends: Cable, door: Door) -> None:
 
 
 def test_lines_for_people(ends: Cable, door: Door) -> None:
-    with started(door, "snoop", "--text") as snoop:
+    with started(door.address, "snoop", "--text") as snoop:
         assert snoop.said() == WATCHING
         ends.send(ping(ends))
         assert re.fullmatch(
@@ -181,7 +181,7 @@ def test_a_terminal_gets_lines(ends: Cable, door: Door) -> None:
     with (
         os.fdopen(ours, "rb", buffering=0) as screen,
         os.fdopen(theirs, "wb", buffering=0) as terminal,
-        started(door, "snoop", stdout=terminal) as snoop,
+        started(door.address, "snoop", stdout=terminal) as snoop,
     ):
         assert snoop.said() == WATCHING
         ends.send(ping(ends))
@@ -192,7 +192,7 @@ def test_a_terminal_gets_lines(ends: Cable, door: Door) -> None:
 
 
 def test_json_has_a_frame_a_line(ends: Cable, door: Door) -> None:
-    with started(door, "snoop", "--json", "--snaplen", "20") as snoop:
+    with started(door.address, "snoop", "--json", "--snaplen", "20") as snoop:
         assert snoop.said() == WATCHING
         ends.send(ping(ends))
         record = json.loads(snoop.line())
@@ -207,7 +207,7 @@ def test_json_has_a_frame_a_line(ends: Cable, door: Door) -> None:
 def test_a_filter_and_a_file(ends: Cable, door: Door, tmp_path: Path) -> None:
     file = tmp_path / "seen.pcapng"
     with started(
-        door, "snoop", "ether0", "--filter", "icmp", "--snaplen", "40", "--write", str(file)
+        door.address, "snoop", "ether0", "--filter", "icmp", "--snaplen", "40", "--write", str(file)
     ) as snoop:
         assert snoop.said() == WATCHING
         ends.send(frame(BROADCAST), ping(ends))
@@ -220,7 +220,7 @@ def test_a_filter_and_a_file(ends: Cable, door: Door, tmp_path: Path) -> None:
 
 
 def test_own_only_leaves_out_what_is_for_others(ends: Cable, door: Door) -> None:
-    with started(door, "snoop", "--own-only", "--json") as snoop:
+    with started(door.address, "snoop", "--own-only", "--json") as snoop:
         assert snoop.said() == WATCHING
         ends.send(frame(STRANGER), frame(ends.mac))
         assert json.loads(snoop.line())["frame"] == frame(ends.mac).hex()
@@ -229,12 +229,12 @@ def test_own_only_leaves_out_what_is_for_others(ends: Cable, door: Door) -> None
 def test_an_interface_that_is_not_there_is_told_with_those_that_are(
     place: Place, ends: Cable, door: Door
 ) -> None:
-    done = run(door, "snoop", "ether7")
+    done = run(door.address, "snoop", "ether7")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == ("netrelay: ether7: no such interface: the gateway has ether0\n")
     with ends.own.inside():
         plain = place.gateway()
-    done = run(plain, "snoop")
+    done = run(plain.address, "snoop")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         "netrelay: ether0: no such interface: the gateway gives no interface away"
@@ -253,14 +253,14 @@ def test_an_interface_that_is_not_there_is_told_with_those_that_are(
     ],
 )
 def test_misuse(door: Door, arguments: tuple[str, ...], why: str) -> None:
-    done = run(door, "snoop", *arguments)
+    done = run(door.address, "snoop", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert why in done.stderr
     assert done.stderr.count("\n") == 1
 
 
 def test_a_reader_that_has_gone_ends_it(ends: Cable, door: Door) -> None:
-    command = " ".join((*NETRELAY, "snoop", f"'unix!{door.path}'", "--text"))
+    command = " ".join((*NETRELAY, "snoop", f"'{door.address}'", "--text"))
     with subprocess.Popen(
         ["bash", "-c", f"{command} | head -n 1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as shell:

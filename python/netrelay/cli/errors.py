@@ -56,6 +56,8 @@ def run(work: Callable[[], Coroutine[object, object, _R]]) -> _R:
     """Run a coroutine on a loop of its own and turn its errors into a `Failure`."""
     try:
         return uvloop.run(work())
+    except* click.ClickException as group:
+        raise next(_leaves(group)) from None
     except* UsageError as group:
         raise Misuse(_first(group)) from None
     except* (NetrelayError, OSError) as group:

@@ -19,7 +19,9 @@ from netrelay.cli.export import export
 from netrelay.cli.files import cat, ls, stat, write
 from netrelay.cli.imports import import_
 from netrelay.cli.network import cs, dial, dns
+from netrelay.cli.ping import ping
 from netrelay.cli.snoop import snoop
+from netrelay.cli.tables import ip_, netstat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +83,8 @@ def cli(verbose: int) -> None:
 
 
 for command in (
-    export, import_, ls, cat, write, stat, dial, cs, dns, snoop, conform, completion,
+    export, import_, ls, cat, write, stat, dial, cs, dns,
+    ping, netstat, ip_, snoop, conform, completion,
 ):  # fmt: skip
     cli.add_command(command)
 

@@ -21,7 +21,7 @@ from netrelay.cli.ending import until_signalled
 from netrelay.cli.errors import Failure, about, run
 from netrelay.cli.options import gateway_options, netdir_option
 from netrelay.cli.progress import counting
-from netrelay.client.interfaces import interfaces
+from netrelay.client.frames import granted
 from netrelay.errors import NetError, UsageError
 from netrelay.hosts import words
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from netrelay.capture.sinks import Sink
-    from netrelay.client.interfaces import Frames
+    from netrelay.client.frames import Frames
 
 _STANDARD_OUTPUT: Final = "-"
 
@@ -152,7 +152,7 @@ async def _opened(
     except NetError as error:
         if error.text != "file does not exist":
             raise
-        names = await interfaces(session, await session.netdir(netdir))
+        names = await granted(session, await session.netdir(netdir))
         given = f"has {', '.join(names)}" if names else "gives no interface away (export --ether)"
         raise NetError(f"no such interface: the gateway {given}", error.errno) from None
 

@@ -11,7 +11,7 @@ import asyncio
 import ipaddress
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from netrelay import messages as m
 from netrelay.client.files import File
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # The most that one reply of cs holds.
 REPLY = 256
 _LINE = 128
+# The versions of IP that a protocol's addresses are of.
+_VERSIONS: Final = {"tcp": (4, 6), "udp": (4, 6), "icmp": (4,), "icmpv6": (6,)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,9 +221,17 @@ async def announce(session: Session, text: str) -> Announced:
 
 def _literal(dial: Dial) -> str | None:
     """`addr!port` when the dial string is all numbers, so that cs need not be asked."""
-    if dial.net != "tcp" or dial.rem is not None or not (dial.service or "").isdecimal():
+    if dial.rem is not None or not (dial.service or "").isdecimal():
         return None
+    version = version_of(dial.host)
+    if version is None or version not in _VERSIONS.get(dial.net, ()):
+        return None
+    return f"{ipaddress.ip_address(unbracketed(dial.host))}!{dial.service}"
+
+
+def version_of(host: str) -> int | None:
+    """4 or 6 of a host that is an address, none of a name."""
     try:
-        return f"{ipaddress.ip_address(unbracketed(dial.host))}!{dial.service}"
+        return ipaddress.ip_address(unbracketed(host)).version
     except ValueError:
         return None

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 from netrelay import core as cores
 from netrelay import hosts
 from netrelay import messages as m
-from netrelay.client import interfaces, network
+from netrelay.client import frames, network, pings, tables
 from netrelay.client.files import File
+from netrelay.client.frames import ALL_TYPES
+from netrelay.client.pings import SIZE
 from netrelay.client.wire import Wire
 from netrelay.errors import NetError, PeerError
 from netrelay.il import carrier as il
@@ -26,8 +28,13 @@ from netrelay.types import MAXWELEM, NOFID, ORDWR, OREAD, OTRUNC, OWRITE, QTDIR,
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from netrelay.client.frames import Frames
+    from netrelay.client.pings import Pings
     from netrelay.client.streams import Reader, Writer
     from netrelay.il.carrier import Carrier
+    from netrelay.texts.interfaces import Interface
+    from netrelay.texts.neighbours import Neighbour
+    from netrelay.texts.routes import Route
 
 ROOT = 0
 CONNECT_S = 20.0
@@ -98,22 +105,64 @@ class Session:
         self,
         interface: str = "ether0",
         *,
-        ethertype: int = interfaces.ALL_TYPES,
+        ethertype: int = ALL_TYPES,
         promiscuous: bool = False,
         netdir: str | None = None,
-    ) -> interfaces.Frames:
+    ) -> Frames:
         """Ethernet frames of a gateway's interface: an asynchronous iterator of them.
 
         `ethertype` is the type of those wanted, all without one; `promiscuous` adds those for
         others and the gateway's own. Errors: `NetError`, e.g. `device or object already in use`.
         """
-        return await interfaces.frames(
+        return await frames.open_slot(
             self, await self.netdir(netdir), interface, ethertype=ethertype, promiscuous=promiscuous
         )
+
+    async def pings(
+        self,
+        host: str,
+        *,
+        size: int = SIZE,
+        hops: int | None = None,
+        version: int | None = None,
+        netdir: str | None = None,
+    ) -> Pings:
+        """Make ready to ping a host from the gateway: `reply = await pings.ping()`.
+
+        `size` is the payload's bytes, 8 at least; `hops` after how many routers a request is given
+        up; `version` 4 or 6, if it matters. Errors: `NetError`, e.g. cs's.
+        """
+        return await pings.begin(self, host, size=size, hops=hops, version=version, netdir=netdir)
+
+    async def conversations(
+        self, *nets: str, free: bool = False, netdir: str | None = None
+    ) -> list[tables.Conversation]:
+        """The conversations of the gateway, of all protocols unless some are named.
+
+        `free` adds the numbers that nobody uses now. Errors: `NetError`.
+        """
+        return await tables.conversations(self, await self.netdir(netdir), nets, free=free)
+
+    async def interfaces(self, *, netdir: str | None = None) -> list[Interface]:
+        """The gateway's interfaces and their addresses. Errors: `NetError`."""
+        return await tables.interfaces(self, await self.netdir(netdir))
+
+    async def routes(self, *, netdir: str | None = None) -> list[Route]:
+        """The gateway's routes. Errors: `NetError`."""
+        return await tables.routes(self, await self.netdir(netdir))
+
+    async def neighbours(self, *, netdir: str | None = None) -> list[Neighbour]:
+        """Whom the gateway knows on its links. Errors: `NetError`."""
+        return await tables.neighbours(self, await self.netdir(netdir))
 
     def stats(self) -> dict[str, int]:
         """Counters of the core that drives this session."""
         return self.wire.stats()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the session has ended."""
+        return self.wire.closed.done()
 
     async def wait_closed(self) -> str | None:
         """Wait until the session ends; why it ended, or None when we ended it."""

@@ -15,7 +15,8 @@ from concurrent import futures
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from netrelay.client import session as sessions
-from netrelay.client.interfaces import ALL_TYPES
+from netrelay.client.frames import ALL_TYPES
+from netrelay.client.pings import SIZE, TIMEOUT_S
 from netrelay.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,9 +24,14 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from netrelay.client.files import File
-    from netrelay.client.interfaces import Frames
+    from netrelay.client.frames import Frames
     from netrelay.client.network import Announced, Call
+    from netrelay.client.pings import Pings, Reply
     from netrelay.client.streams import PeerName, Reader, Writer
+    from netrelay.client.tables import Conversation
+    from netrelay.texts.interfaces import Interface
+    from netrelay.texts.neighbours import Neighbour
+    from netrelay.texts.routes import Route
     from netrelay.types import Stat
 
 _R = TypeVar("_R")
@@ -283,6 +289,23 @@ class SyncFrames(_Closing):
         return await anext(self._frames)
 
 
+class SyncPings(_Closing):
+    """Pings of one host, one after the other; `address` is the host's, in numbers."""
+
+    def __init__(self, loop: _Loop, pings: Pings) -> None:
+        self._loop = loop
+        self._pings = pings
+        self.address = pings.address
+
+    def ping(self, timeout_s: float = TIMEOUT_S) -> Reply:
+        """Send a request and wait for its reply. Errors: `TimeoutError`, `NetError`."""
+        return self._loop.run(self._pings.ping(timeout_s))
+
+    def close(self) -> None:
+        """End the conversation."""
+        self._loop.call(self._pings.close)
+
+
 class SyncSession:
     """`Session`, waiting. Every method blocks; errors are the same."""
 
@@ -339,6 +362,37 @@ class SyncSession:
             interface, ethertype=ethertype, promiscuous=promiscuous, netdir=netdir
         )
         return SyncFrames(self._loop, self._loop.run(work))
+
+    def pings(
+        self,
+        host: str,
+        *,
+        size: int = SIZE,
+        hops: int | None = None,
+        version: int | None = None,
+        netdir: str | None = None,
+    ) -> SyncPings:
+        """Make ready to ping a host from the gateway; see `netrelay.Session.pings`."""
+        work = self._session.pings(host, size=size, hops=hops, version=version, netdir=netdir)
+        return SyncPings(self._loop, self._loop.run(work))
+
+    def conversations(
+        self, *nets: str, free: bool = False, netdir: str | None = None
+    ) -> list[Conversation]:
+        """The conversations of the gateway."""
+        return self._loop.run(self._session.conversations(*nets, free=free, netdir=netdir))
+
+    def interfaces(self, *, netdir: str | None = None) -> list[Interface]:
+        """The gateway's interfaces and their addresses."""
+        return self._loop.run(self._session.interfaces(netdir=netdir))
+
+    def routes(self, *, netdir: str | None = None) -> list[Route]:
+        """The gateway's routes."""
+        return self._loop.run(self._session.routes(netdir=netdir))
+
+    def neighbours(self, *, netdir: str | None = None) -> list[Neighbour]:
+        """Whom the gateway knows on its links."""
+        return self._loop.run(self._session.neighbours(netdir=netdir))
 
 
 @contextlib.contextmanager
