@@ -32,7 +32,7 @@ def missing() -> str | None:
     """What the lab lacks on this machine, or nothing. CI fails what is skipped for that."""
     if os.geteuid() != 0:
         return "network namespaces need root"
-    for tool in ("ip", "curl", "dnsmasq"):
+    for tool in ("ip", "curl", "dnsmasq", "tshark"):
         if shutil.which(tool) is None:
             return f"{tool} is not installed (tools/install-test-deps does it)"
     return None

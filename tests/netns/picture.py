@@ -60,7 +60,7 @@ def drawn(core: str, *options: str) -> Iterator[Picture]:
                         for family, length in (("ipv4", 24), ("ipv6", 64)))  # fmt: skip
         outer = made.wire(gateway, internet, [fours[0], sixes[0]], [fours[1], sixes[1]])
         export = gateway.start(
-            *NETRELAY, "export", "--core", core, "--insecure-no-auth", *options,
+            *NETRELAY, "export", "--core", core, "--insecure-no-auth", "--ether", outer, *options,
             "--listen", GATEWAY.format("10.77.1.1"), "--listen", GATEWAY.format("10.77.2.1"),
         )  # fmt: skip
         export.wait_for("10.77.2.1!5640")

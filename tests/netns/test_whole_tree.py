@@ -157,6 +157,34 @@ def test_ftp_calls_back_to_an_unmodified_client(
     assert (tmp_path / "got").read_bytes() == (served / "file").read_bytes()
 
 
+def test_the_outer_wire_is_watched_from_the_inside(
+    picture: Picture, family: str, tmp_path: Path
+) -> None:
+    """A ping of the far kernel, and what tshark makes of a capture of it through the files."""
+    here, far = OUTER[family]
+    kind = {"ipv4": "icmp", "ipv6": "icmpv6"}[family]
+    requests = {"ipv4": "icmp[0] == 8 or icmp[0] == 0", "ipv6": "ip6[40] == 128 or ip6[40] == 129"}
+    address, file = GATEWAY.format("10.77.1.1"), tmp_path / "outer.pcapng"
+    snoop = picture.first.start(
+        *NETRELAY, "snoop", address, "ether0", "--filter", requests[family],
+        "--count", "6", "--write", str(file),
+    )  # fmt: skip
+    snoop.wait_for("watching ether0")
+    pinged = picture.first.run(*NETRELAY, "ping", address, far, "-c", "3", "-i", "0.05").stdout
+    assert f"64 bytes from {far}: seq 1 ttl 64 " in pinged
+    assert "3 sent, 3 received, 0 % lost" in pinged
+    snoop.wait_for("netrelay: 6 ")
+    assert snoop.process.wait(30) == 0
+    layer = {"ipv4": "ip", "ipv6": "ipv6"}[family]
+    seen = picture.first.run(
+        "tshark", "-n", "-r", str(file), "-T", "fields", "-E", "separator= ",
+        "-e", f"{layer}.src", "-e", f"{layer}.dst", "-e", f"{kind}.type",
+    ).stdout.splitlines()  # fmt: skip
+    asked, answered = {"ipv4": ("8", "0"), "ipv6": ("128", "129")}[family]
+    assert seen.count(f"{here} {far} {asked}") == 3
+    assert seen.count(f"{far} {here} {answered}") == 3
+
+
 def test_gre_flows_both_ways(picture: Picture, session: SyncSession, family: str) -> None:
     """A ping inside a tunnel: the inside asks, and a foreign end of the tunnel answers."""
     here, far = OUTER[family]
