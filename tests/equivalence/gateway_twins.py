@@ -35,6 +35,8 @@ from .datagrams import Datagrams
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from tests.gateway.namespaces import Namespace
+
 PATIENCE_S = 10.0
 NOTAG = 0xFFFF
 BARRIER = 0x7FFF
@@ -74,24 +76,33 @@ class Peer:
 class Twin:
     """One gateway and one raw session of it; `name` is unique, `of` is the core.
 
-    `network` is the path of a namespace that is its `/net.alt`, where it may do anything.
+    `network` is the path of a namespace that is its `/net.alt`, where it may do anything. `host`
+    is one that it runs in, whose `eth0` is its ether0.
     """
 
     def __init__(
-        self, name: str, folder: Path, *, of: str, workers: int, network: str | None = None
+        self,
+        name: str,
+        folder: Path,
+        *,
+        of: str,
+        workers: int,
+        network: str | None = None,
+        host: Namespace | None = None,
     ) -> None:
         self.name = name
-        self.gateway = core.load(of).Gateway(
-            GatewayConfig(
-                host_owner="gate",
-                workers=workers,
-                allow_dial=("127.0.0.0/8", "::1/128"),
-                ndb=b"sys=gate\n",
-                started=STARTED,
-                stacks=() if network is None else (StackConfig("alt", "netns", network),),
-                grant=() if network is None else tuple(GRANTS),
-            )
+        config = GatewayConfig(
+            host_owner="gate",
+            workers=workers,
+            allow_dial=("127.0.0.0/8", "::1/128"),
+            ndb=b"sys=gate\n",
+            started=STARTED,
+            stacks=() if network is None else (StackConfig("alt", "netns", network),),
+            grant=() if network is None else tuple(GRANTS),
+            ethers=() if host is None else ("eth0",),
         )
+        with host.inside() if host is not None else contextlib.nullcontext():
+            self.gateway = core.load(of).Gateway(config)
         path = str(folder / f"{name}.sock")
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(path)
@@ -207,14 +218,22 @@ class Twins:
         *,
         workers: int = 1,
         networks: tuple[str | None, str | None] = (None, None),
+        hosts: tuple[Namespace | None, Namespace | None] = (None, None),
     ) -> None:
         if other != "python":
             need_twins()
         self._folder = tempfile.TemporaryDirectory()
         folder = Path(self._folder.name)
         self.both = (
-            Twin("python", folder, of="python", workers=1, network=networks[0]),
-            Twin(f"the other, {other}", folder, of=other, workers=workers, network=networks[1]),
+            Twin("python", folder, of="python", workers=1, network=networks[0], host=hosts[0]),
+            Twin(
+                f"the other, {other}",
+                folder,
+                of=other,
+                workers=workers,
+                network=networks[1],
+                host=hosts[1],
+            ),
         )
         self.dialect = Dialect.P2000
 
