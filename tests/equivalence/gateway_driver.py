@@ -152,7 +152,8 @@ class Driver:
         self._settled((55, m.Tclunk(fid)))
 
     def do_version(self) -> None:
-        """The session starts over."""
+        """The session starts over, behind what has been answered already."""
+        self.twins.settle()
         for twin in self.twins.both:
             twin.outstanding.clear()
         self.begin()
@@ -207,13 +208,15 @@ class Driver:
 
 
 def ask(twin: Twin, tag: int, request: m.Message) -> m.Message | None:
-    """One request outside the comparison, when nothing else is on its way."""
+    """One request outside the comparison, which keeps what comes of others meanwhile."""
     twin.send(encode(tag, request, Dialect.P2000))
     for frame in twin.frames(PATIENCE_S):
         got, reply = decode(frame, Dialect.P2000)
-        if got != tag:
+        if got == tag:
+            return reply
+        if got not in twin.outstanding:
             raise AssertionError(f"{twin.name} answered {got} unasked: {reply}")
-        return reply
+        twin.early.setdefault(got, []).append(twin.masked(frame))
     return None
 
 

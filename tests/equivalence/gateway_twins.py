@@ -126,6 +126,8 @@ class Twin:
         self.received.clear()
         self.ended = False
         self.outstanding: set[int] = set()
+        # Replies that came while something else was asked; the next comparison has them.
+        self.early: dict[int, list[bytes]] = {}
 
     def send(self, data: bytes) -> None:
         """Bytes to the gateway; a session that has ended takes no notice."""
@@ -288,7 +290,7 @@ class Twins:
     def _collect(self, twin: Twin, wanted: set[int]) -> dict[int, list[bytes]]:
         """The replies up to a barrier and to the wanted tags."""
         twin.send(encode(BARRIER, m.Tflush(UNUSED), self.dialect))
-        had: dict[int, list[bytes]] = {}
+        had, twin.early = twin.early, {}
         passed = False
         deadline = time.monotonic() + PATIENCE_S
         while not (passed and wanted <= set(had)) and not twin.ended:
