@@ -11,6 +11,7 @@ import pytest
 from netrelay.types import Dialect, GatewayConfig, Limits, StackConfig
 from tests.served import need
 
+from .cable import cable
 from .hostnet import Setting
 from .namespaces import namespace, wait_for_route, wire
 from .rawclient import PATIENCE_S, RawClient
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from netrelay.core import Core, GatewayCore
+
+    from .cable import Cable
 
 STARTED = 1_700_000_000
 
@@ -179,6 +182,14 @@ def door(place: Place) -> Door:
 def client(door: Door) -> RawClient:
     """A session of glenda's."""
     return door.attach()
+
+
+@pytest.fixture
+def ends(core: Core) -> Iterator[Cable]:
+    """A cable whose near end the gateway has."""
+    need(core, "ether")
+    with cable() as found:
+        yield found
 
 
 @pytest.fixture

@@ -18,13 +18,11 @@ import netrelay.sync
 from netrelay.errors import NetError
 from tests.capture.test_pcapng import PING
 from tests.netns.lab import until
-from tests.served import need
 
-from .cable import BROADCAST, OTHER_TYPE, SHORTEST, STRANGER, TYPE, Cable, cable, frame
+from .cable import BROADCAST, OTHER_TYPE, SHORTEST, STRANGER, TYPE, Cable, frame
 from .commands import NETRELAY, PATIENCE_S, run, started
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from netrelay.client.frames import Frames
@@ -33,14 +31,6 @@ if TYPE_CHECKING:
     from .conftest import Door, Place
 
 WATCHING = "netrelay: watching ether0; Ctrl-C ends it"
-
-
-@pytest.fixture
-def ends(core: Core) -> Iterator[Cable]:
-    """A cable whose near end the gateway has."""
-    need(core, "ether")
-    with cable() as found:
-        yield found
 
 
 @pytest.fixture
