@@ -133,6 +133,16 @@ def test_hangup_ends_both_sides(client: RawClient) -> None:
             client.write(side.data, b"more")
 
 
+def test_status_follows_a_close_to_its_end(client: RawClient) -> None:
+    """It stayed at what it was when the close began."""
+    caller, called = pair(client)
+    client.write(caller.ctl, b"hangup")
+    until(
+        lambda: [state(client, side) for side in (caller, called)] == ["Closed"] * 2,
+        "the close was confirmed",
+    )
+
+
 def test_every_waiting_read_hears_of_a_hangup(client: RawClient) -> None:
     """More of them than one turn answers messages for."""
     caller, _ = pair(client)

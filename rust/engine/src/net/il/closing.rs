@@ -4,10 +4,11 @@
 //! progress for [`Limits::linger`](crate::limits::Limits::linger) the conversation is dropped.
 
 use std::os::fd::BorrowedFd;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use netrelay_proto::error::Refusal;
-use netrelay_proto::il::State;
+use netrelay_proto::il::{State, Status};
 
 use super::end::End;
 use super::writes::Writes;
@@ -26,13 +27,37 @@ pub(super) struct Closing {
     seen: (usize, u64, State),
     /// When it is dropped unless there is.
     dropped: Instant,
+    last: Last,
+}
+
+/// The status of an end that closes, which the conversation that had it still tells; both are of one
+/// worker, so that the lock is never waited for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Last(Arc<Mutex<Status>>);
+
+impl Last {
+    /// What it is by now.
+    pub(super) fn status(&self) -> Status {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, status: Status) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = status;
+    }
 }
 
 impl Closing {
     /// Takes over an end whose readers are gone.
     pub(super) fn new(end: End, writes: Writes, host: &Host) -> Self {
         let dropped = host.now + host.shared.config.limits.linger;
-        Self { end, writes, seen: (0, 0, State::Listen), dropped }
+        let last = Last::default();
+        last.set(end.status());
+        Self { end, writes, seen: (0, 0, State::Listen), dropped, last }
+    }
+
+    /// Where its status will be.
+    pub(super) fn last(&self) -> Last {
+        self.last.clone()
     }
 }
 
@@ -60,6 +85,7 @@ impl Retiring for Closing {
             self.end.close(host);
         }
         let status = self.end.status();
+        self.last.set(status);
         let seen = (self.writes.len(), status.unacked, status.state);
         if seen != self.seen {
             self.seen = seen;

@@ -13,7 +13,7 @@ use netrelay_proto::error::Refusal;
 use netrelay_proto::il::{Event as Happening, MAX_MESSAGE, State as Word, Status};
 
 use super::calls::Callers;
-use super::closing::Closing;
+use super::closing::{Closing, Last};
 use super::end::End;
 use super::sockets::Ends;
 use super::writes::Writes;
@@ -55,8 +55,8 @@ pub(crate) struct IlConversation {
     failure: Option<Refusal>,
     /// Reads of the end that returned 0 bytes.
     zeros: u8,
-    /// What its status was when it was over.
-    last: Status,
+    /// Its status once it is over.
+    last: Last,
     /// What `bind` chose for a later connect.
     pub(super) bound: Option<Local>,
     pub(super) local: Option<SocketAddr>,
@@ -219,7 +219,7 @@ impl IlConversation {
             arrived: VecDeque::new(),
             failure: None,
             zeros: 0,
-            last: Status::default(),
+            last: Last::default(),
             bound: None,
             local: None,
             remote: None,
@@ -270,7 +270,7 @@ impl IlConversation {
         self.connecting = None;
         self.writes.refuse(&Refusal::HUNGUP, host);
         self.retire(host);
-        self.last = Status::default();
+        self.last = Last::default();
         self.remote = None;
         self.local = self.bound.map(binding::chosen);
         self.state = State::Idle;
@@ -384,8 +384,9 @@ impl IlConversation {
         self.callers = None;
         let writes = mem::take(&mut self.writes);
         if let Some(end) = self.end.take() {
-            self.last = end.status();
-            host.retire(Box::new(Closing::new(end, writes, host)));
+            let closing = Closing::new(end, writes, host);
+            self.last = closing.last();
+            host.retire(Box::new(closing));
         }
     }
 
@@ -411,7 +412,7 @@ impl IlConversation {
                     ..Status::default()
                 }
             }
-            (None, _) => self.last,
+            (None, _) => self.last.status(),
         };
         status.qin += self.arrived.iter().map(Vec::len).sum::<usize>();
         status.to_string()
