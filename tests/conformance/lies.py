@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Where a lie moves tags to, above all that the suite uses in these checks.
 ELSEWHERE: Final = 1000
+# Whom the suite's own frame is for.
+NOBODY: Final = bytes.fromhex("020000000001")
 
 _M = TypeVar("_M", bound=m.Message)
 
@@ -50,6 +52,19 @@ def _ctl_qid_of_clone(reply: m.Ropen) -> m.Message:
 def _newline_behind_numbers(reply: m.Rread) -> m.Message:
     data = bytes(reply.data)
     return m.Rread(data + b"\n") if data.isdigit() else reply
+
+
+def _without_padding(reply: m.Rread) -> m.Message:
+    data = bytes(reply.data)
+    return m.Rread(data.strip()) if data.strip().isdigit() else reply
+
+
+def _another_source(talk: Talk, said: Said) -> Iterable[Said]:
+    match said.message:
+        case m.Rread(data) if bytes(data)[:6] == NOBODY:
+            frame = bytes(data)
+            return (Said(said.tag, m.Rread(frame[:6] + NOBODY + frame[12:])),)
+    return honest(talk, said)
 
 
 def _no_rflush(talk: Talk, said: Said) -> Iterable[Said]:
@@ -124,6 +139,20 @@ def _cut_directories(talk: Talk, said: Said) -> Iterable[Said]:
     return honest(talk, said)
 
 
+def _one_conversation(talk: Talk, said: Said) -> Iterable[Said]:
+    """Stat records without the number in their qids' paths."""
+    match said.message:
+        case m.Rread(data) if bytes(data)[2:4] == b"I\0":
+            records, at = bytearray(data), 0
+            while at < len(records):
+                path = slice(at + 13, at + 21)
+                number_less = int.from_bytes(records[path], "little") & ~(0xFFFFF << 5)
+                records[path] = number_less.to_bytes(8, "little")
+                at += 2 + int.from_bytes(records[at : at + 2], "little")
+            return (Said(said.tag, m.Rread(bytes(records))),)
+    return honest(talk, said)
+
+
 def _echo_versions(talk: Talk, said: Said) -> Iterable[Said]:
     request = talk.requests.get(said.tag)
     if isinstance(said.message, m.Rversion) and isinstance(request, m.Tversion):
@@ -172,6 +201,30 @@ LIES: Final[dict[str, tuple[Lie, tuple[str, ...]]]] = {
     "a partial walk is an error": (
         Lie(down=_partial_walks_fail),
         ("walk.that-fails-later-is-partial",),
+    ),
+    "numbers of slots have no padding": (
+        change(m.Rread, _without_padding),
+        ("ether.numbers-have-twelve-bytes", "ether.type-tells-what-is-taken"),
+    ),
+    "an interface's counters have other names": (
+        change(m.Rread, lambda reply: m.Rread(bytes(reply.data).replace(b"crc errs:", b"crc:"))),
+        ("ether.stats-have-their-lines",),
+    ),
+    "an address has colons": (
+        other_data(b"000000000000", b"00:00:00:00:00:00"),
+        ("ether.addr-is-twelve-digits",),
+    ),
+    "a frame keeps its source": (
+        Lie(down=_another_source),
+        ("ether.frames-have-our-address",),
+    ),
+    "all say busy": (
+        other_text("device or object already in use", "busy"),
+        ("ether.a-type-has-one-slot",),
+    ),
+    "all conversations have one qid": (
+        Lie(down=_one_conversation),
+        ("directories.names-and-qids-are-unique",),
     ),
     "the end is read once": (Lie(down=_one_end_only), ("closing.the-end-is-read-three-times",)),
     "directory entries are split": (

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 FILES: Final = {
     "tcp": ("tcp", "clone"),
     "udp": ("udp", "clone"),
+    "ether0": ("ether0", "clone"),
     "cs": ("cs",),
     "dns": ("dns",),
     "ndb": ("ndb",),

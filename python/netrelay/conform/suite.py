@@ -21,6 +21,7 @@ from netrelay.conform.checks import (
     ctl,
     directories,
     dns,
+    ether,
     flush,
     host,
     lifetime,
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 # From what every 9P server has to what only a gateway has: the order of the report.
 SUBJECTS = (
     session, walk, opening, directories, unix, linux, flush, clone, lifetime, attributes,
-    ctl, announce, listen, tcp, closing, parking, udp, cs, dns, host,
+    ctl, announce, listen, tcp, closing, parking, udp, ether, cs, dns, host,
 )  # fmt: skip
 
 
