@@ -39,7 +39,8 @@ COLOURS = {"fail": "red", "accepted": "yellow"}
               help="Only checks whose name or subject matches: 'walk', '*hangup*'.")  # fmt: skip
 @json_option
 @gateway_options
-def conform(  # noqa: PLR0917 (click passes options by name)
+def conform(
+    *,
     address: str,
     dialect: str,
     netdir: str,

@@ -46,7 +46,8 @@ from netrelay.gateway.grants import GRANTS
 @click.option("--session-timeout", metavar="SECONDS", default=SESSION_TIMEOUT_S,
               type=click.IntRange(1, 86400), show_default=True,
               help="How long an importer may be silent.")  # fmt: skip
-def export(  # noqa: PLR0917 (click passes options by name)
+def export(
+    *,
     addresses: tuple[str, ...],
     root: str,
     core: str | None,

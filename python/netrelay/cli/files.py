@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 @click.option("-l", "--long", "long", is_flag=True, help="Mode, owner, length and time too.")
 @json_option
 @gateway_options
-def ls(  # noqa: PLR0917 (click passes options by name)
-    address: str, path: str, long: bool, as_json: bool, user: str | None, aname: str
-) -> None:
+def ls(*, address: str, path: str, long: bool, as_json: bool, user: str | None, aname: str) -> None:
     """List a directory of the gateway at ADDR, one name a line."""
 
     async def work() -> list[Stat]:

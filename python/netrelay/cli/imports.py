@@ -80,7 +80,8 @@ def _fields(text: str) -> list[str]:
               help="A port of the gateway whose calls come to HOST:PORT from here.")  # fmt: skip
 @core_option
 @gateway_options
-def import_(  # noqa: PLR0917 (click passes options by name)
+def import_(
+    *,
     address: str,
     socks: tuple[str, ...],
     forward: tuple[str, ...],

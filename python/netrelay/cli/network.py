@@ -13,7 +13,7 @@ import click
 from netrelay import client
 from netrelay.cli import standard
 from netrelay.cli.errors import Failure, about, run
-from netrelay.cli.options import gateway_options, json_option, print_json
+from netrelay.cli.options import gateway_options, json_option, netdir_option, print_json
 from netrelay.names.dialstring import parse_dial
 
 if TYPE_CHECKING:
@@ -97,14 +97,23 @@ async def _receive(reader: Reader) -> None:
 @click.argument("address", metavar="ADDR")
 @click.argument("query")
 @json_option
+@netdir_option
 @gateway_options
-def cs(address: str, query: str, as_json: bool, user: str | None, aname: str) -> None:
+def cs(
+    *,
+    address: str,
+    query: str,
+    as_json: bool,
+    netdir: str | None,
+    user: str | None,
+    aname: str,
+) -> None:
     """Ask the connection server of the gateway at ADDR."""
 
     async def work() -> list[str]:
         async with client.connect(address, uname=user, aname=aname) as session:
             with about(query):
-                return await session.cs(query)
+                return await session.cs(query, netdir=netdir)
 
     _print(run(work), as_json=as_json)
 
@@ -116,8 +125,17 @@ def cs(address: str, query: str, as_json: bool, user: str | None, aname: str) ->
 @click.argument("address", metavar="ADDR")
 @click.argument("query", nargs=-1, required=True)
 @json_option
+@netdir_option
 @gateway_options
-def dns(address: str, query: tuple[str, ...], as_json: bool, user: str | None, aname: str) -> None:
+def dns(
+    *,
+    address: str,
+    query: tuple[str, ...],
+    as_json: bool,
+    netdir: str | None,
+    user: str | None,
+    aname: str,
+) -> None:
     """Ask the resolver of the gateway at ADDR for a name and a type (ip if none is given)."""
     text = " ".join(query)
     text = text if " " in text else f"{text} ip"
@@ -125,7 +143,7 @@ def dns(address: str, query: tuple[str, ...], as_json: bool, user: str | None, a
     async def work() -> list[str]:
         async with client.connect(address, uname=user, aname=aname) as session:
             with about(text):
-                return await session.dns(text)
+                return await session.dns(text, netdir=netdir)
 
     _print(run(work), as_json=as_json)
 

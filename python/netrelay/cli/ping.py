@@ -51,7 +51,8 @@ _FASTEST_S = 0.01
               help="Print a JSON object a request, and one for all.")  # fmt: skip
 @netdir_option
 @gateway_options
-def ping(  # noqa: PLR0917 (click passes options by name)
+def ping(
+    *,
     address: str,
     host: str,
     count: int,

@@ -54,7 +54,8 @@ _STANDARD_OUTPUT: Final = "-"
               help="Only frames for the gateway: not promiscuous.")  # fmt: skip
 @netdir_option
 @gateway_options
-def snoop(  # noqa: PLR0917 (click passes options by name)
+def snoop(
+    *,
     address: str,
     interface: str,
     expression: str | None,

@@ -47,7 +47,8 @@ _MAC_DIGITS: Final = 12
 @json_option
 @netdir_option
 @gateway_options
-def netstat(  # noqa: PLR0917 (click passes options by name)
+def netstat(
+    *,
     address: str,
     nets: tuple[str, ...],
     free: bool,
@@ -95,7 +96,8 @@ def netstat(  # noqa: PLR0917 (click passes options by name)
 @json_option
 @netdir_option
 @gateway_options
-def ip_(  # noqa: PLR0917 (click passes options by name)
+def ip_(
+    *,
     address: str,
     what: tuple[str, ...],
     as_json: bool,

@@ -93,13 +93,13 @@ class Session:
         """
         return await network.announce(self, text)
 
-    async def cs(self, query: str) -> list[str]:
+    async def cs(self, query: str, *, netdir: str | None = None) -> list[str]:
         """What the gateway's connection server replies. Errors: `NetError`."""
-        return await network.ask(self, "cs", await self.netdir(None), query)
+        return await network.ask(self, "cs", await self.netdir(netdir), query)
 
-    async def dns(self, query: str) -> list[str]:
+    async def dns(self, query: str, *, netdir: str | None = None) -> list[str]:
         """What the gateway's resolver replies to `name type`. Errors: `NetError`."""
-        return await network.ask(self, "dns", await self.netdir(None), query)
+        return await network.ask(self, "dns", await self.netdir(netdir), query)
 
     async def frames(
         self,

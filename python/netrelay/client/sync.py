@@ -333,13 +333,13 @@ class SyncSession:
         """The entries of a directory."""
         return self._loop.run(self._session.ls(path))
 
-    def cs(self, query: str) -> list[str]:
+    def cs(self, query: str, *, netdir: str | None = None) -> list[str]:
         """What the connection server replies."""
-        return self._loop.run(self._session.cs(query))
+        return self._loop.run(self._session.cs(query, netdir=netdir))
 
-    def dns(self, query: str) -> list[str]:
+    def dns(self, query: str, *, netdir: str | None = None) -> list[str]:
         """What the resolver replies."""
-        return self._loop.run(self._session.dns(query))
+        return self._loop.run(self._session.dns(query, netdir=netdir))
 
     def dial(self, text: str) -> Connection:
         """Call a dial string from the gateway."""
