@@ -36,6 +36,8 @@ STACK_KINDS = ("netns", "dev", "addr")
 MAX_STACKS = 32
 MAX_ETHERS = 64
 
+ROOT_DEVICE, STACK_DEVICE, SESSION_DEVICE = "/", "I", "M"
+
 
 class Dialect(enum.Enum):
     """Which of the three languages a session speaks."""
@@ -252,11 +254,53 @@ class StackConfig(NamedTuple):
     value: str
 
 
+class Tree(NamedTuple):
+    """A tree of files by the letter of its device and its number, as in `#I1`.
+
+    `/` is the root's own, of directories to mount on; `I` is a stack, `M` a mounted session.
+    """
+
+    device: str
+    number: int = 0
+
+    def __str__(self) -> str:
+        return f"#{self.device}" if self.device == ROOT_DEVICE else f"#{self.device}{self.number}"
+
+
+class Spot(NamedTuple):
+    """A file apart from any name space: a tree, and the names from its root."""
+
+    tree: Tree
+    names: tuple[str, ...] = ()
+
+    def below(self, *names: str) -> Spot:
+        """What these names lead to from it."""
+        return Spot(self.tree, (*self.names, *names))
+
+    def __str__(self) -> str:
+        return "/".join((str(self.tree), *self.names))
+
+
+class Member(NamedTuple):
+    """One of the files that are mounted at a spot; `create` lets files be made in it."""
+
+    spot: Spot
+    create: bool = False
+
+
+class NamespaceConfig(NamedTuple):
+    """What is mounted where, and the root's own directories, of which `()` is the first."""
+
+    directories: tuple[tuple[str, ...], ...]
+    mounts: tuple[tuple[Spot, tuple[Member, ...]], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class GatewayConfig:
     """What a gateway core is told. `grant` names what needs a grant (docs/tree.md 8).
 
     `ethers` names the interfaces whose frames are served, as ether0 on (docs/ether.md).
+    Without a `namespace` the stacks are at `/net` and `/net.NAME`.
     """
 
     host_owner: str
@@ -269,3 +313,4 @@ class GatewayConfig:
     stacks: tuple[StackConfig, ...] = ()
     grant: tuple[str, ...] = ()
     ethers: tuple[str, ...] = ()
+    namespace: NamespaceConfig | None = None

@@ -55,7 +55,7 @@ def test_its_lines_make_it_again(operations: list[tuple[str, str, str, Order, bo
     again = Namespace()
     again.run("\n".join(space.lines()))
     assert again.table.mounts == space.table.mounts
-    assert (again.sessions, again.directories) == (space.sessions, space.directories)
+    assert (again.sessions, again.config) == (space.sessions, space.config)
 
 
 def test_a_file_is_carried_out_line_by_line(tmp_path: Path) -> None:

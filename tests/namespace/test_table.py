@@ -131,7 +131,7 @@ def test_what_is_not_there_is_not_unmounted(space: Namespace) -> None:
 
 def test_what_is_mounted_on_is_made_in_the_root_alone(space: Namespace) -> None:
     space.bind("#I1", "/n/a/b")
-    assert ("n", "a") in space.directories
+    assert ("n", "a") in space.config.directories
     with pytest.raises(UsageError, match="file does not exist"):
         space.bind("#I1", "/net/a")
     with pytest.raises(UsageError, match="file does not exist"):
@@ -140,7 +140,7 @@ def test_what_is_mounted_on_is_made_in_the_root_alone(space: Namespace) -> None:
 
 def test_a_refused_operation_changes_nothing(space: Namespace) -> None:
     def seen() -> tuple[object, ...]:
-        return space.table.mounts, space.sessions, space.directories, space.lines()
+        return space.config, space.sessions, space.lines()
 
     before = seen()
     with pytest.raises(UsageError, match="file does not exist"):

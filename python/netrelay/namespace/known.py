@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from netrelay.namespace.places import ROOT_DEVICE, STACK
+from netrelay.types import ROOT_DEVICE, STACK_DEVICE
 
 if TYPE_CHECKING:
-    from netrelay.namespace.places import Spot
+    from netrelay.types import Spot
 
 PROTOCOLS: Final = ("tcp", "udp", "ipifc", "icmp", "icmpv6", "gre", "ipmux", "esp", "il")
 FILES: Final = ("arp", "bootp", "ndb", "iproute", "ipselftab", "log", "cs", "dns")
@@ -26,18 +26,19 @@ class Directories:
     """The root's own directories, and what is known of the other trees."""
 
     def __init__(self) -> None:
-        self.made: set[tuple[str, ...]] = {()}
+        # In the order in which they were made.
+        self.made: dict[tuple[str, ...], None] = {(): None}
 
     def make(self, names: tuple[str, ...]) -> None:
         """Have a directory of the root's own, and all on the way to it."""
-        self.made.update(names[:count] for count in range(len(names) + 1))
+        self.made.update(dict.fromkeys(names[:count] for count in range(len(names) + 1)))
 
     def there(self, spot: Spot) -> bool:
         """Whether there is such a file, as far as it is known."""
         tree, names = spot
         if tree.device == ROOT_DEVICE:
             return names in self.made
-        if tree.device == STACK and names:
+        if tree.device == STACK_DEVICE and names:
             interface = tree.number == 0 and _INTERFACE.match(names[0])
             if names[0] in PROTOCOLS or interface:
                 return len(names) <= _DEEPEST
@@ -49,7 +50,7 @@ class Directories:
         tree, names = spot
         if tree.device == ROOT_DEVICE:
             return True
-        if tree.device != STACK:
+        if tree.device != STACK_DEVICE:
             return None
         match names:
             case ():

@@ -14,8 +14,9 @@ from netrelay.errors import UsageError
 from netrelay.names.dialstring import Address, parse_address
 from netrelay.namespace import lines
 from netrelay.namespace.known import Directories
-from netrelay.namespace.places import ROOT_DEVICE, SESSION, Order, Spot, Tree, device_of, names_of
+from netrelay.namespace.places import Order, device_of, names_of
 from netrelay.namespace.table import Found, Known, Table
+from netrelay.types import ROOT_DEVICE, SESSION_DEVICE, NamespaceConfig, Spot, Tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -63,9 +64,9 @@ class Namespace:
         return self._directories
 
     @property
-    def directories(self) -> tuple[tuple[str, ...], ...]:
-        """The root's own directories by their names, in order."""
-        return tuple(sorted(self._directories.made))
+    def config(self) -> NamespaceConfig:
+        """What a core is told of it as it is now."""
+        return NamespaceConfig(tuple(self._directories.made), tuple(self._table.mounts.items()))
 
     @property
     def sessions(self) -> tuple[Mounted, ...]:
@@ -102,7 +103,7 @@ class Namespace:
         with _about("mount", address, old):
             mounted = Mounted(parse_address(address), aname)
             sessions = [*self._sessions, *([] if mounted in self._sessions else [mounted])]
-            spot = Spot(Tree(SESSION, sessions.index(mounted)))
+            spot = Spot(Tree(SESSION_DEVICE, sessions.index(mounted)))
             self._mount(self._table.at(spot), old, order, create=create)
             self._sessions = sessions
         aname_too = (aname,) if aname else ()
@@ -191,7 +192,7 @@ class Namespace:
             address = parse_address(new)
             for number, mounted in enumerate(self._sessions):
                 if mounted.address == address:
-                    return Spot(Tree(SESSION, number))
+                    return Spot(Tree(SESSION_DEVICE, number))
             raise UsageError("not mounted")
         found = self._find(new)
         if found is None:

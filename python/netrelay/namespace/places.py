@@ -1,15 +1,17 @@
-"""Where a file is, apart from any name space: its tree, and its path from that tree's root.
+"""From names to spots: a tree, and the path from that tree's root.
 
 A name space gives one file many names; mounts are by what is behind a name, as the original has
-them by a directory's device and qid (chan.c). Paths here are clean: no empty name, no `.` or `..`.
+them by a directory's device and qid (chan.c). Paths of spots are clean: no empty name, no `.` or
+`..`.
 """
 
 from __future__ import annotations
 
 import enum
-from typing import Final, NamedTuple
+from typing import Final
 
 from netrelay.errors import UsageError
+from netrelay.types import ROOT_DEVICE, STACK_DEVICE, Spot, Tree
 
 
 class Order(enum.Enum):
@@ -20,43 +22,6 @@ class Order(enum.Enum):
     AFTER = "a"
 
 
-class Tree(NamedTuple):
-    """A tree of files by the letter of its device and its number, as in `#I1`.
-
-    `/` is the root's own, of directories to mount on; `I` is a stack, `M` a mounted session.
-    """
-
-    device: str
-    number: int = 0
-
-    def __str__(self) -> str:
-        return f"#{self.device}" if self.device == ROOT_DEVICE else f"#{self.device}{self.number}"
-
-
-class Spot(NamedTuple):
-    """A file: a tree, and the names from its root."""
-
-    tree: Tree
-    names: tuple[str, ...] = ()
-
-    def below(self, *names: str) -> Spot:
-        """What these names lead to from it."""
-        return Spot(self.tree, (*self.names, *names))
-
-    def __str__(self) -> str:
-        return "/".join((str(self.tree), *self.names))
-
-
-class Member(NamedTuple):
-    """One of the files that are mounted at a place; `create` lets files be made in it."""
-
-    spot: Spot
-    create: bool = False
-
-
-ROOT_DEVICE: Final = "/"
-STACK: Final = "I"
-SESSION: Final = "M"
 ROOT: Final = Spot(Tree(ROOT_DEVICE))
 
 
@@ -81,7 +46,7 @@ def device_of(path: str) -> tuple[Spot, tuple[str, ...]]:
     number = int(digits) if digits.isascii() and digits.isdecimal() else None
     match device:
         case "I" if number is not None:
-            return Spot(Tree(STACK, number)), names_of(rest)
+            return Spot(Tree(STACK_DEVICE, number)), names_of(rest)
         case "l" if number is not None:
-            return Spot(Tree(STACK), (f"ether{number}",)), names_of(rest)
+            return Spot(Tree(STACK_DEVICE), (f"ether{number}",)), names_of(rest)
     raise UsageError(f"unknown device {path!r}: #I0 on are stacks, #l0 on interfaces")

@@ -10,12 +10,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from netrelay.errors import UsageError
-from netrelay.namespace.places import ROOT, Member, Order, Spot
+from netrelay.namespace.places import ROOT, Order
+from netrelay.types import Member
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NOTHING: Final = MappingProxyType[Spot, tuple[Member, ...]]({})
+    from netrelay.types import Spot
+
+NOTHING: Final[Mapping[Spot, tuple[Member, ...]]] = MappingProxyType({})
 
 
 class Known(Protocol):
