@@ -246,12 +246,8 @@ class ServerSession:
         elif fid.open or fid.opening:
             raise Refused("BAD_USE_OF_FID")
         else:
-            fid.opening = bool(message.wname)
-        if message.wname:
-            self._ask(tag, message, self._fids.view(message.fid), fid)
-            return
-        self._tags.begin(tag, message, fid)
-        self.answer(tag, m.Rwalk(()))
+            fid.opening = True
+        self._ask(tag, message, self._fids.view(message.fid), fid)
 
     def _flush(self, tag: int, message: m.Tflush) -> None:
         if message.oldtag == tag:

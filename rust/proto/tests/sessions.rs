@@ -6,8 +6,8 @@ use netrelay_proto::dialect::{Dialect, WINDOWED};
 use netrelay_proto::error::{PeerError, UsageError};
 use netrelay_proto::ids::{Fid, NONUNAME, Qid, Tag, mode};
 use netrelay_proto::message::{
-    Message, Names, Rattach, Rclunk, Rerror, Rflush, Ropen, Rversion, Rwrite, Tattach, Tclunk,
-    Tflush, Topen, Tread, Tversion, Twalk, Twrite, decode, encode,
+    Message, Names, Qids, Rattach, Rclunk, Rerror, Rflush, Ropen, Rversion, Rwalk, Rwrite, Tattach,
+    Tclunk, Tflush, Topen, Tread, Tversion, Twalk, Twrite, decode, encode,
 };
 use netrelay_proto::server::{Server, ServerConfig, Step};
 
@@ -68,12 +68,14 @@ fn fids_beyond_the_limit_are_refused_and_promises_count() {
     let (mut server, mut out) = (open_server(3, 10), Vec::new());
     let walk = |newfid| Twalk { fid: Fid(0), newfid: Fid(newfid), wname: Names::default() };
     server.request(&frame(1, walk(1_000_000)), &mut out).unwrap();
+    server.answer(Tag(1), &Rwalk { wqid: Qids::default() }.into(), &mut out).unwrap();
     assert!(matches!(server.request(&frame(1, attach(2, "")), &mut out), Ok(Step::Ask(_))));
     assert_eq!(refused(&mut server, &frame(2, walk(4))), "too many fids");
     assert_eq!(server.fids().count(), 2);
     server.request(&frame(3, Tclunk { fid: Fid(1_000_000) }), &mut out).unwrap();
     out.clear();
     server.request(&frame(2, walk(4)), &mut out).unwrap();
+    server.answer(Tag(2), &Rwalk { wqid: Qids::default() }.into(), &mut out).unwrap();
     assert_eq!(out[4], 111);
 }
 

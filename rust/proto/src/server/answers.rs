@@ -118,7 +118,8 @@ impl Server {
         let iounit = self.iounit();
         Ok(match *reply {
             Message::Rwalk(Rwalk { wqid })
-                if wqid.is_empty() || wqid.len() > usize::from(request.names) =>
+                if wqid.is_empty() != (request.names == 0)
+                    || wqid.len() > usize::from(request.names) =>
             {
                 let (qids, names) = (wqid.len(), request.names);
                 return Err(UsageError::WrongQids { qids, names });
@@ -166,8 +167,9 @@ impl Server {
             }
             Some(Message::Rwalk(Rwalk { wqid })) if wqid.len() == usize::from(request.names) => {
                 let place = if request.holds { maker } else { self.fids.entry(request.makes) };
-                if let (Some(entry), Some(qid)) = (place, wqid.last()) {
-                    (entry.walked, entry.promised) = (*qid, false);
+                if let Some(entry) = place {
+                    // A clone is where the promise has it.
+                    (entry.walked, entry.promised) = (*wqid.last().unwrap_or(&entry.walked), false);
                 }
                 made = true;
             }

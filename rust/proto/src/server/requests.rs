@@ -7,7 +7,7 @@ use crate::error::Refusal;
 use crate::fids::{AttachId, Entry, FidView};
 use crate::ids::{Fid, Qid, Tag};
 use crate::message::{
-    Message, Qids, Rwalk, Tclunk, Tcreate, Tlcreate, Tlopen, Topen, Tremove, Twalk, Txattrcreate,
+    Message, Tclunk, Tcreate, Tlcreate, Tlopen, Topen, Tremove, Twalk, Txattrcreate,
 };
 use crate::tags::Request;
 
@@ -51,10 +51,7 @@ impl Server {
                 request.makes = asked.fid;
                 None
             }
-            Message::Twalk(asked) => match self.walk(tag, asked, &mut request, out)? {
-                Some(view) => Some(view),
-                None => return Ok(Step::Done),
-            },
+            Message::Twalk(asked) => Some(self.walk(asked, &mut request)?),
             other => Some(self.other(other, &mut request)?),
         };
         self.tags.begin(tag, request);
@@ -95,14 +92,8 @@ impl Server {
         Ok((self.view(fid, &entry), entry.serial))
     }
 
-    /// walk(5). None: answered here.
-    fn walk(
-        &mut self,
-        tag: Tag,
-        asked: &Twalk<'_>,
-        request: &mut Request,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<FidView>, Refusal> {
+    /// walk(5).
+    fn walk(&mut self, asked: &Twalk<'_>, request: &mut Request) -> Result<FidView, Refusal> {
         let entry = *self.known(asked.fid)?;
         let view = self.view(asked.fid, &entry);
         (request.fid, request.serial) = (asked.fid, entry.serial);
@@ -113,18 +104,11 @@ impl Server {
             request.makes = asked.newfid;
         } else if view.open.is_some() || entry.held {
             return Err(Refusal::BAD_USE_OF_FID);
-        } else if !asked.wname.is_empty() {
+        } else {
             self.known(asked.fid)?.held = true;
             request.holds = true;
         }
-        if !asked.wname.is_empty() {
-            return Ok(Some(view));
-        }
-        if let Some(made) = self.fids.entry(request.makes) {
-            made.promised = false;
-        }
-        self.send(tag, &Message::Rwalk(Rwalk { wqid: Qids::default() }), out);
-        Ok(None)
+        Ok(view)
     }
 
     /// Everything that is about one fid, with or without others beside it.
