@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         parse_address,
         parse_dial,
     )
+    from netrelay.namespace import Namespace, Order
 
 __all__ = [
     "DecodeError",
@@ -36,8 +37,10 @@ __all__ = [
     "FrameError",
     "Gateway",
     "IlAddress",
+    "Namespace",
     "NetError",
     "NetrelayError",
+    "Order",
     "PeerError",
     "Session",
     "TcpAddress",
@@ -53,6 +56,8 @@ _HOMES = {
     "Dial": "netrelay.names.dialstring",
     "Gateway": "netrelay.gateway",
     "IlAddress": "netrelay.names.dialstring",
+    "Namespace": "netrelay.namespace",
+    "Order": "netrelay.namespace",
     "Session": "netrelay.client",
     "TcpAddress": "netrelay.names.dialstring",
     "UnixAddress": "netrelay.names.dialstring",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Event,
         FidView,
         GatewayConfig,
+        NamespaceConfig,
         Stat,
         Upcall,
     )
@@ -101,6 +102,12 @@ class GatewayCore(Protocol):
         self, id: int, replies: list[bytes] | None, error: str | None, errno: int, /
     ) -> None:
         """The verdict on a question: replies, or an error."""
+
+    def set_namespace(self, config: NamespaceConfig, /) -> None:
+        """What is mounted where from now on (docs/namespaces.md); what is open goes on.
+
+        Errors: `UsageError`, when a file in it can't be; then all stays as it was.
+        """
 
     def set_interfaces(self, stack: int, count: int, /) -> None:
         """How many interfaces a stack's `ipifc` lists. Errors: `UsageError`."""

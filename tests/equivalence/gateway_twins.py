@@ -76,8 +76,9 @@ class Peer:
 class Twin:
     """One gateway and one raw session of it; `name` is unique, `of` is the core.
 
-    `network` is the path of a namespace that is its `/net.alt`, where it may do anything. `host`
-    is one that it runs in, whose `eth0` is its ether0.
+    `network` is the path of a namespace that is its `/net.alt`, where it may do anything; with
+    `alt` that is an address of loopback's. `host` is a namespace that it runs in, whose `eth0` is
+    its ether0.
     """
 
     def __init__(
@@ -89,15 +90,17 @@ class Twin:
         workers: int,
         network: str | None = None,
         host: Namespace | None = None,
+        alt: bool = False,
     ) -> None:
         self.name = name
+        kind, value = ("addr", "127.0.0.2") if network is None else ("netns", network)
         config = GatewayConfig(
             host_owner="gate",
             workers=workers,
             allow_dial=("127.0.0.0/8", "::1/128"),
             ndb=b"sys=gate\n",
             started=STARTED,
-            stacks=() if network is None else (StackConfig("alt", "netns", network),),
+            stacks=(StackConfig("alt", kind, value),) if alt or network is not None else (),
             grant=() if network is None else tuple(GRANTS),
             ethers=() if host is None else ("eth0",),
         )
@@ -221,13 +224,22 @@ class Twins:
         workers: int = 1,
         networks: tuple[str | None, str | None] = (None, None),
         hosts: tuple[Namespace | None, Namespace | None] = (None, None),
+        alt: bool = False,
     ) -> None:
         if other != "python":
             need_twins()
         self._folder = tempfile.TemporaryDirectory()
         folder = Path(self._folder.name)
         self.both = (
-            Twin("python", folder, of="python", workers=1, network=networks[0], host=hosts[0]),
+            Twin(
+                "python",
+                folder,
+                of="python",
+                workers=1,
+                network=networks[0],
+                host=hosts[0],
+                alt=alt,
+            ),
             Twin(
                 f"the other, {other}",
                 folder,
@@ -235,6 +247,7 @@ class Twins:
                 workers=workers,
                 network=networks[1],
                 host=hosts[1],
+                alt=alt,
             ),
         )
         self.dialect = Dialect.P2000

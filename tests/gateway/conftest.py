@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from netrelay.types import Dialect, GatewayConfig, Limits, StackConfig
+from netrelay.types import Dialect, GatewayConfig, Limits, NamespaceConfig, StackConfig
 from tests.served import need
 
 from .cable import cable
@@ -45,6 +45,7 @@ class Place:
         stacks: tuple[StackConfig, ...] = (),
         grant: tuple[str, ...] = (),
         ethers: tuple[str, ...] = (),
+        namespace: NamespaceConfig | None = None,
     ) -> Door:
         """Another gateway, on a unix socket of its own."""
         core = self.core.Gateway(
@@ -59,6 +60,7 @@ class Place:
                 stacks=stacks,
                 grant=grant,
                 ethers=ethers,
+                namespace=namespace,
             )
         )
         path = str(self._folder / f"{len(self.gateways)}.sock")

@@ -7,6 +7,7 @@ import pytest
 from netrelay.errors import UsageError
 from netrelay.namespace import Namespace, Order
 from netrelay.namespace.table import Found
+from netrelay.types import Spot, Tree
 
 
 def found(space: Namespace, *names: str) -> Found:
@@ -166,3 +167,30 @@ def test_an_interface_is_a_directory_of_the_first_stack(space: Namespace) -> Non
 def test_other_devices_are_not_known(space: Namespace, device: str) -> None:
     with pytest.raises(UsageError, match="unknown device"):
         space.bind(device, "/x")
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("ether0", True),
+        ("ether12/7/type", False),
+        ("ether0/addr", False),
+        ("ether0/0/ctl", False),
+        ("ipifc/0/snoop", False),
+        ("tcp/1048575", True),
+        ("tcp/1048576", None),
+        ("tcp/01", None),
+        ("tcp/0/snoop", None),
+        ("tcp/addr", None),
+        ("tcp/0/ctl/x", None),
+        ("ether0/0/status", None),
+        ("ether00", None),
+        ("cs/x", None),
+        ("nothing", None),
+    ],
+)
+def test_what_a_stack_can_have_is_known(path: str, kind: bool | None) -> None:
+    known, spot = Namespace().known, Spot(Tree("I"), tuple(path.split("/")))
+    assert known.there(spot) == (kind is not None)
+    if kind is not None:
+        assert known.directory(spot) is kind

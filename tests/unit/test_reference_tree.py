@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
@@ -10,13 +10,16 @@ from hypothesis import strategies as st
 
 from netrelay.errors import NetError
 from netrelay.reference.dirs import unpack_dirents, unpack_stats
-from netrelay.reference.net import tree
+from netrelay.reference.net import tree, walks
 from netrelay.reference.net.directory import Listing
+from netrelay.reference.net.mounts import Mounts, of_stacks
 from netrelay.reference.net.qids import ROOT, Kind, Place, place_of, qid_of
 from netrelay.reference.net.query import Query
+from netrelay.reference.net.walks import Position
 from netrelay.types import ORDWR, OREAD, OWRITE, Dialect
 
-TCP = Place(Kind.PROTOCOL)
+START = Position(ROOT)
+TCP = Position(Place(Kind.PROTOCOL))
 NAMES = ("net", "tcp", "clone", "0", "1", "2", "ctl", "..", "cs", "nosuch", "01", "", ".")
 
 
@@ -29,6 +32,7 @@ class World:
     host_owner: str = "gate"
     started: int = 7
     stacks: tuple[str, ...] = ("",)
+    mounts: Mounts = field(default_factory=lambda: Mounts(of_stacks([""]), 1, 0))
 
     def used(self, stack: int, protocol: int) -> int:
         """As many in all."""
@@ -71,24 +75,24 @@ def test_a_qid_says_what_its_file_is(kind: Kind, stack: int, protocol: int, numb
 def test_a_walk_is_its_steps(names: tuple[str, ...]) -> None:
     world = World()
     try:
-        places = tree.walk(ROOT, ROOT, names, world)
+        walked = walks.walk(START, START, names, world)
     except NetError:
-        places = []
-    place = ROOT
-    for name, found in zip(names, places, strict=False):
-        place = tree.step(place, ROOT, name, world)
-        assert found == place
-    if len(places) < len(names):
+        walked = []
+    position = START
+    for name, found in zip(names, walked, strict=False):
+        position = walks.step(position, START, name, world)
+        assert found == position
+    if len(walked) < len(names):
         with pytest.raises(NetError):
-            tree.step(place, ROOT, names[len(places)], world)
+            walks.step(position, START, names[len(walked)], world)
 
 
 @given(st.integers(0, 400), st.integers(0, 12))
 def test_a_listing_is_the_same_in_reads_of_any_size(count: int, conversations: int) -> None:
     world = World(conversations)
-    whole = Listing(TCP, ROOT).read(0, 1 << 16, Dialect.U, world)
-    listing, data = Listing(TCP, ROOT), b""
-    while part := listing.read(len(data), count, Dialect.U, world):
+    whole = Listing().read(TCP, (0, 1 << 16), Dialect.U, world)
+    listing, data = Listing(), b""
+    while part := listing.read(TCP, (len(data), count), Dialect.U, world):
         data += part
     assert whole.startswith(data)
     if count >= 120:
@@ -97,12 +101,12 @@ def test_a_listing_is_the_same_in_reads_of_any_size(count: int, conversations: i
 
 
 def test_entries_go_on_behind_their_cookie() -> None:
-    listing = Listing(TCP, TCP)
-    entries = unpack_dirents(listing.read_entries(0, 4096, World()))
+    listing = Listing()
+    entries = unpack_dirents(listing.read_entries(TCP, TCP, (0, 4096), World()))
     assert [entry.name for entry in entries] == [".", "..", "0", "1", "clone", "stats"]
     assert entries[1].qid == entries[0].qid
     for entry in entries:
-        rest = unpack_dirents(listing.read_entries(entry.offset, 4096, World()))
+        rest = unpack_dirents(listing.read_entries(TCP, TCP, (entry.offset, 4096), World()))
         assert rest == entries[entry.offset :]
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import click
 
 from netrelay import gateway
@@ -9,6 +12,8 @@ from netrelay.cli.errors import run
 from netrelay.cli.options import core_option
 from netrelay.gateway.gateway import GRACE_S, SESSION_TIMEOUT_S
 from netrelay.gateway.grants import GRANTS
+from netrelay.namespace import Namespace
+from netrelay.stacks import parse_stack
 
 
 @click.command(
@@ -39,6 +44,13 @@ from netrelay.gateway.grants import GRANTS
 @click.option("--ether", "ethers", multiple=True, metavar="IFACE",
               help="Serve an interface's Ethernet frames, all of them, as /net/ether0 on "
               "(repeatable).")  # fmt: skip
+@click.option(
+    "--namespace",
+    "namespace",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Compose what attaches see: lines of a namespace file (bind '#I1' /net).",
+)
 @click.option("--insecure-no-auth", is_flag=True, help="Listen off loopback, open to all.")
 @click.option("--grace", metavar="SECONDS", default=GRACE_S, type=click.FloatRange(0),
               show_default=True,
@@ -56,6 +68,7 @@ def export(
     stacks: tuple[str, ...],
     grant: tuple[str, ...],
     ethers: tuple[str, ...],
+    namespace: Path | None,
     insecure_no_auth: bool,
     grace: float,
     session_timeout: int,
@@ -63,6 +76,9 @@ def export(
     """Serve this machine's network at /net over 9P, until SIGTERM or Ctrl-C."""
 
     async def serve() -> None:
+        space = Namespace.of_stacks(*(parse_stack(stack).name for stack in stacks))
+        if namespace is not None:
+            space.load(namespace, env=os.environ)
         served = gateway.Gateway(
             *addresses,
             root=root,
@@ -72,6 +88,7 @@ def export(
             stacks=stacks,
             grant=grant,
             ethers=ethers,
+            namespace=space,
             insecure_no_auth=insecure_no_auth,
             grace_s=grace,
             session_timeout_s=session_timeout,

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from netrelay import core as cores
+from netrelay.errors import UsageError
 from netrelay.gateway import listeners
 from netrelay.gateway.grants import check_ethers, check_grants, check_networks
 from netrelay.gateway.host.network import HostNetwork
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
     from netrelay.il.listener import Listener
     from netrelay.il.machine import IlFactory
+    from netrelay.namespace import Namespace
+    from netrelay.types import NamespaceConfig
 
 GRACE_S = 10.0
 SESSION_TIMEOUT_S = 60
@@ -55,8 +58,9 @@ class Gateway:
     `addresses` are dial strings or URLs. `allow_dial` names networks (CIDR) that the guards
     would refuse. `stacks` are served beside `/net`, each as `NAME=netns:NS`, `NAME=dev:IFACE`
     or `NAME=addr:IP`. `grant` names what needs a grant (docs/tree.md 8), `ethers` the interfaces
-    whose frames are given away (docs/ether.md). `grace_s` is how long conversations may go on at
-    the end. `core` is `rust`, `python` or None for the best there is. Errors on entry:
+    whose frames are given away (docs/ether.md). `namespace` is what attaches see
+    (docs/namespaces.md), `/net` and `/net.NAME` without one. `grace_s` is how long conversations
+    may go on at the end. `core` is `rust`, `python` or None for the best there is. Errors on entry:
     `UsageError`, `NetError`.
     """
 
@@ -70,6 +74,7 @@ class Gateway:
         stacks: Sequence[str] = (),
         grant: Sequence[str] = (),
         ethers: Sequence[str] = (),
+        namespace: Namespace | None = None,
         insecure_no_auth: bool = False,
         grace_s: float = GRACE_S,
         session_timeout_s: int = SESSION_TIMEOUT_S,
@@ -88,6 +93,7 @@ class Gateway:
             stacks=tuple(parse_stack(text) for text in stacks),
             grant=tuple(grant),
             ethers=tuple(ethers),
+            namespace=None if namespace is None else _composed(namespace),
         )
         check_stacks(self._config.stacks)
         check_grants(self._config.grant)
@@ -171,6 +177,13 @@ class Gateway:
         """Close every session now; a `shutdown` that waits returns."""
         self._core.abort()
 
+    def set_namespace(self, namespace: Namespace) -> None:
+        """What attaches see from now on; fids walk through it, and what is open goes on.
+
+        Errors: `UsageError`, for a file in it that can't be; then all stays as it was.
+        """
+        self._core.set_namespace(_composed(namespace))
+
     def stats(self) -> dict[str, int]:
         """The core's counters: sessions, conversations, bytes and so on."""
         return self._core.stats()
@@ -246,3 +259,11 @@ def _unlink(addresses: Sequence[Address]) -> None:
     for address in addresses:
         if isinstance(address, UnixAddress):
             Path(address.path).unlink(missing_ok=True)
+
+
+def _composed(namespace: Namespace) -> NamespaceConfig:
+    """What a core is told of a name space. Errors: `UsageError`."""
+    if namespace.sessions:
+        address = namespace.sessions[0].address
+        raise UsageError(f"the name space mounts {address}: gateways bind trees of their own only")
+    return namespace.config

@@ -23,7 +23,7 @@ from netrelay.reference.session import Session
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from netrelay.types import GatewayConfig, Upcall
+    from netrelay.types import GatewayConfig, NamespaceConfig, Upcall
 
 T = TypeVar("T")
 # How long a call waits for the loop's thread, in seconds; it is never busy for nearly that long.
@@ -93,6 +93,10 @@ class Gateway:
     def set_interfaces(self, stack: int, count: int) -> None:
         """How many interfaces a stack's `ipifc` lists. Errors: `UsageError` for no such stack."""
         self._call(lambda: self._shared.set_interfaces(stack, count))
+
+    def set_namespace(self, config: NamespaceConfig) -> None:
+        """What is mounted where from now on. Errors: `UsageError`."""
+        self._call(lambda: self._shared.set_namespace(config))
 
     def stats(self) -> dict[str, int]:
         """Counters by name."""

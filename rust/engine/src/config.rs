@@ -29,6 +29,37 @@ pub struct Config {
     pub stacks: Vec<StackConfig>,
     /// Interfaces whose frames are served, as `/net/ether0` on.
     pub ethers: Vec<String>,
+    /// What is mounted where; without it the stacks are at `/net` and `/net.NAME`.
+    pub namespace: Option<Namespace>,
+}
+
+/// What is mounted where (docs/namespaces.md).
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Namespace {
+    /// The root's own directories by their names, each behind the one that holds it; the first is
+    /// the root.
+    pub directories: Vec<Vec<String>>,
+    /// Files, and what is mounted on each, in the order of the union.
+    pub mounts: Vec<(Spot, Vec<Spot>)>,
+}
+
+/// A file apart from any name space: a tree, and the names from its root.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Spot {
+    /// Which tree.
+    pub tree: Tree,
+    /// The way from its root.
+    pub names: Vec<String>,
+}
+
+/// A tree of files.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Tree {
+    /// The root's own directories.
+    Root,
+    /// A stack, by its number.
+    Stack(u8),
 }
 
 /// A stack besides the process's own, served as `/net.NAME`.
@@ -84,6 +115,7 @@ impl Config {
             grant: Vec::new(),
             stacks: Vec::new(),
             ethers: Vec::new(),
+            namespace: None,
         }
     }
 }

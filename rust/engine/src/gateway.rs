@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use mio::{Poll, Token, Waker};
 use rustix::event::{EventfdFlags, eventfd};
 
-use crate::config::Config;
+use crate::config::{Config, Namespace};
 use crate::error::EngineError;
 use crate::mailbox::{Mail, Mailbox};
 use crate::shared::Shared;
@@ -117,6 +117,14 @@ impl Gateway {
         if let Some(next) = next {
             self.shared.mail(next.worker, Mail::Room(next));
         }
+    }
+
+    /// What is mounted where from now on; what is open goes on.
+    ///
+    /// # Errors
+    /// A spot that no file can be at; then all stays as it was.
+    pub fn set_namespace(&self, namespace: &Namespace) -> Result<(), String> {
+        self.shared.set_namespace(namespace)
     }
 
     /// `ipifc` of stack `stack` lists `count` interfaces from now on; false if there is no such

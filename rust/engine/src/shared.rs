@@ -4,12 +4,12 @@
 //! move. Lock order: none, as no two of them are ever held together.
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use netrelay_proto::error::Refusal;
-use netrelay_proto::ids::Qid;
 
-use crate::config::Config;
+use crate::config::{Config, Namespace};
 use crate::error::EngineError;
 use crate::mailbox::{Mail, Mailbox};
 use crate::net::ether::interface::Interface;
@@ -18,7 +18,9 @@ use crate::net::registry::Registry;
 use crate::net::sockets::Sockets;
 use crate::net::stack::Stack;
 use crate::stats::Stats;
-use crate::tree::qid::{Branch, Key, Node, StackId};
+use crate::tree::mounts::Mounts;
+use crate::tree::position::Position;
+use crate::tree::qid::{Branch, Key, StackId};
 use crate::tree::{Facts, Standing, walk};
 use crate::upcall::Upcalls;
 
@@ -31,8 +33,9 @@ pub(crate) struct Shared {
     pub(crate) upcalls: Upcalls,
     /// The ports of TCP that sessions come to.
     ports: Mutex<Vec<u16>>,
-    /// The qid of `config.root`.
-    pub(crate) root: Qid,
+    /// What is mounted where, and how often that changed.
+    mounts: Mutex<Arc<Mounts>>,
+    changes: AtomicU64,
     /// The process's own stack, and the others by number less one.
     first: Stack,
     others: Vec<Stack>,
@@ -65,21 +68,47 @@ impl Shared {
             interface.map_err(|error| EngineError::new(format!("ether {name}"), error))
         });
         let ethers = ethers.collect::<Result<_, _>>()?;
-        let mut shared = Self {
+        let namespace = config.namespace.clone().unwrap_or_else(|| Mounts::of_stacks(&names));
+        let shared = Self {
             guard,
             stats: Arc::default(),
             ports: Mutex::default(),
             upcalls: Upcalls::new(config.limits.upcalls)?,
-            root: Qid::dir(Node::Root.path()),
+            mounts: Mutex::default(),
+            changes: AtomicU64::default(),
             first: Stack::new(&config, Sockets::Own, ethers),
             others,
             names,
             mailboxes,
             config,
         };
-        shared.root = walk::attach(&shared.config.root, shared.root, &shared)
+        shared.set_namespace(&namespace).map_err(|why| invalid("namespace", why))?;
+        let facts = Now { shared: &shared, mounts: &shared.mounts() };
+        walk::attach(&shared.config.root, &Position::ROOT, &facts)
             .map_err(|refusal| invalid("root", refusal.text.into_owned()))?;
         Ok(shared)
+    }
+
+    /// What is mounted where from now on.
+    ///
+    /// # Errors
+    /// A spot that no file can be at; then all stays as it was.
+    pub(crate) fn set_namespace(&self, namespace: &Namespace) -> Result<(), String> {
+        let mounts = Mounts::new(namespace, self.stack_count(), self.first.ethers())?;
+        *self.mounts.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(mounts);
+        self.changes.fetch_add(1, Ordering::Release);
+        Ok(())
+    }
+
+    /// What is mounted where.
+    pub(crate) fn mounts(&self) -> Arc<Mounts> {
+        // Its only change is to be another one, so a panic leaves nothing half done.
+        Arc::clone(&self.mounts.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How often what is mounted has changed.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     /// A stack. Ids come from qids, which are made of stacks that there are.
@@ -149,33 +178,43 @@ impl Shared {
     }
 }
 
-impl Facts for Shared {
+/// A gateway with what is mounted there now.
+pub(crate) struct Now<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) mounts: &'a Mounts,
+}
+
+impl Facts for Now<'_> {
     fn stacks(&self) -> &[Box<str>] {
-        &self.names
+        &self.shared.names
+    }
+
+    fn mounts(&self) -> &Mounts {
+        self.mounts
     }
 
     fn conversations(&self, branch: Branch) -> u32 {
-        self.stack(branch.stack).conversations(branch.protocol)
+        self.shared.stack(branch.stack).conversations(branch.protocol)
     }
 
     fn ethers(&self, stack: StackId) -> u8 {
-        self.stack(stack).ethers()
+        self.shared.stack(stack).ethers()
     }
 
     fn standing(&self, key: Key) -> Standing {
-        self.stack(key.branch.stack).standing(key.branch.protocol, key.number)
+        self.shared.stack(key.branch.stack).standing(key.branch.protocol, key.number)
     }
 
     fn ndb(&self, stack: StackId) -> (u64, u32) {
-        self.stack(stack).ndb().facts()
+        self.shared.stack(stack).ndb().facts()
     }
 
     fn host_owner(&self) -> &str {
-        &self.config.host_owner
+        &self.shared.config.host_owner
     }
 
     fn started(&self) -> u32 {
-        self.config.started
+        self.shared.config.started
     }
 }
 

@@ -6,7 +6,7 @@
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use netrelay_engine::config::{Config, StackConfig, StackKind};
+use netrelay_engine::config::{Config, Namespace, Spot, StackConfig, StackKind, Tree};
 use netrelay_engine::upcall::Verdict;
 use netrelay_engine::{EngineError, descriptor};
 use pyo3::prelude::*;
@@ -25,13 +25,17 @@ struct Gateway(netrelay_engine::Gateway);
 
 #[pymethods]
 impl Gateway {
-    /// Starts the threads. Errors: `NetError` for a setting that is no good, or of the host.
+    /// Starts the threads. Errors: `NetError` for a setting that is no good, or of the host;
+    /// `UsageError` for a name space that can't be.
     #[new]
     #[pyo3(signature = (config, /))]
     fn new(config: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = config.py();
         let started = netrelay_engine::Gateway::start(config_of(config)?);
-        started.map(Self).map_err(|error| refused(py, &error))
+        started.map(Self).map_err(|error| match &*error.op {
+            "namespace" => misused(py, error.source.to_string()),
+            _ => refused(py, &error),
+        })
     }
 
     /// Serve what comes to a listening stream socket. Owns: the descriptor.
@@ -73,6 +77,13 @@ impl Gateway {
             (_, error) => Verdict::Refused { text: error.unwrap_or_default(), errno },
         };
         self.0.answer(id, verdict);
+    }
+
+    /// What is mounted where from now on. Errors: `UsageError`; then all stays as it was.
+    #[pyo3(signature = (config, /))]
+    fn set_namespace(&self, config: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = config.py();
+        self.0.set_namespace(&namespace_of(config)?).map_err(|why| misused(py, why))
     }
 
     /// `ipifc` of a stack lists `count` interfaces from now on. Errors: `UsageError` for no stack.
@@ -136,6 +147,10 @@ fn config_of(given: &Bound<'_, PyAny>) -> PyResult<Config> {
     for stack in given.getattr("stacks")?.try_iter()? {
         config.stacks.push(stack_of(&stack?)?);
     }
+    let namespace = given.getattr("namespace")?;
+    if !namespace.is_none() {
+        config.namespace = Some(namespace_of(&namespace)?);
+    }
     let (from, limits) = (given.getattr("limits")?, &mut config.limits);
     let count = |name: &str| from.getattr(name)?.extract::<usize>();
     limits.fid_write_bytes = count("fid_write_bytes")?;
@@ -152,6 +167,33 @@ fn config_of(given: &Bound<'_, PyAny>) -> PyResult<Config> {
     limits.linger = seconds(py, from.getattr("linger_s")?.extract()?)?;
     limits.packet_idle = seconds(py, from.getattr("packet_idle_s")?.extract()?)?;
     Ok(config)
+}
+
+fn namespace_of(given: &Bound<'_, PyAny>) -> PyResult<Namespace> {
+    let mut namespace =
+        Namespace { directories: given.getattr("directories")?.extract()?, ..Namespace::default() };
+    for mount in given.getattr("mounts")?.try_iter()? {
+        let (spot, members) = mount?.extract::<(Bound<'_, PyAny>, Vec<Bound<'_, PyAny>>)>()?;
+        let members = members.iter().map(|member| spot_of(&member.getattr("spot")?));
+        namespace.mounts.push((spot_of(&spot)?, members.collect::<PyResult<_>>()?));
+    }
+    Ok(namespace)
+}
+
+fn spot_of(given: &Bound<'_, PyAny>) -> PyResult<Spot> {
+    let tree = given.getattr("tree")?;
+    let device = tree.getattr("device")?.extract::<String>()?;
+    // A stack of a number that none has is refused with the others that are not there.
+    let number = tree.getattr("number")?.extract::<u32>()?.try_into();
+    let tree = match (device.as_str(), number) {
+        ("/", _) => Tree::Root,
+        ("I", Ok(number)) => Tree::Stack(number),
+        _ => {
+            let spot = format!("the name space has no file {}", given.str()?);
+            return Err(misused(given.py(), spot));
+        }
+    };
+    Ok(Spot { tree, names: given.getattr("names")?.extract()? })
 }
 
 fn stack_of(given: &Bound<'_, PyAny>) -> PyResult<StackConfig> {

@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Final
 
 from netrelay import messages as m
 from netrelay.errors import NetError
-from netrelay.reference.net import attributes, tree
+from netrelay.reference.net import attributes, tree, walks
 from netrelay.reference.net.address import NOWHERE
 from netrelay.reference.net.directory import Listing
 from netrelay.reference.net.ether.slot import Slot
 from netrelay.reference.net.hostfile import HostFile, is_hosts
 from netrelay.reference.net.log import LogReader
 from netrelay.reference.net.protocol import BY_NUMBER, Makes
-from netrelay.reference.net.qids import Kind, Place, place_of
+from netrelay.reference.net.qids import Kind, Place
 from netrelay.reference.net.query import Query
+from netrelay.reference.net.reached import Reached
 from netrelay.reference.net.refusal import refusal
 from netrelay.reference.net.request import Request, Write
 from netrelay.reference.net.rest import LOOKUP_MASK, Rest, rest_of
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from netrelay.reference.net.conversation import Conversation
     from netrelay.reference.net.questions import Ask, Verdict
     from netrelay.reference.net.shared import Shared
-    from netrelay.types import Dialect, FidView, Qid
+    from netrelay.reference.net.walks import Position
+    from netrelay.types import Dialect, FidView, Qid, Stat
 
 _HELD: Final = frozenset({Kind.CTL, Kind.DATA, Kind.ERR})
 _CHANGES: Final = (
@@ -69,6 +71,7 @@ class Files:
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self._open: dict[int, OpenFile] = {}
+        self._reached = Reached(shared)
         self._of_linux = False
         self.waiting_bytes = 0
 
@@ -108,14 +111,12 @@ class Files:
             case m.Tauth():
                 raise refusal("NO_AUTHENTICATION")
             case m.Tattach():
-                if message.afid != NOFID:
-                    raise refusal("NO_AUTHENTICATION")
-                place = tree.attach(self._shared.config.root, message.aname, self._shared)
-                request.answer(m.Rattach(self._qid(place)))
+                self._attach(request, message)
         if view is None:
             return
         opened = self._open.get(view.fid)
-        place = opened.place if opened is not None else place_of(view.walked)
+        position, _ = self._reached.where(view)
+        place = opened.place if opened is not None else self._shared.mounts.seen(position.place)
         match message:
             case m.Twalk():
                 self._walk(request, message, view)
@@ -128,23 +129,22 @@ class Files:
                 self.clunk(view.fid)
                 request.answer(m.Rclunk())
             case m.Tstat():
-                request.answer(m.Rstat(tree.stat(place, self._shared)))
+                request.answer(m.Rstat(self._stat(opened, position)))
             case m.Tgetattr(request_mask=mask):
                 self._of_linux |= mask == LOOKUP_MASK
-                request.answer(attributes.getattr_(tree.stat(place, self._shared)))
+                request.answer(attributes.getattr_(self._stat(opened, position)))
             case m.Twstat(stat=wanted):
                 self._change(attributes.wstat(place, wanted, view.uname, self._shared), place)
                 request.answer(m.Rwstat())
             case m.Tsetattr():
                 self._change(attributes.setattr_(place, message, view.uname, self._shared), place)
                 request.answer(m.Rsetattr())
+            case m.Tread() | m.Treaddir() if opened is not None and opened.listing is not None:
+                self._list(request, opened.listing, view, dialect)
             case m.Tread() if opened is not None:
                 self._read(request, opened, message, dialect)
             case m.Treaddir() if opened is not None:
-                if opened.listing is None:
-                    raise refusal("NOT_A_DIRECTORY")
-                data = opened.listing.read_entries(message.offset, message.count, self._shared)
-                request.answer(m.Rreaddir(data))
+                raise refusal("NOT_A_DIRECTORY")
             case m.Twrite() if opened is not None:
                 self._write(request, opened, message)
             case m.Tstatfs():
@@ -155,7 +155,8 @@ class Files:
                 self._refuse_change(message, view)
 
     def clunk(self, fid: int) -> None:
-        """Give an open fid back; one that is only walked holds nothing."""
+        """Give a fid back; one that is only walked holds nothing."""
+        self._reached.forget(fid)
         file = self._open.pop(fid, None)
         if file is None:
             return
@@ -169,6 +170,7 @@ class Files:
         self._of_linux = False
         for fid in list(self._open):
             self.clunk(fid)
+        self._reached.clear()
 
     def answered(self, request: Request, reply: m.Message) -> None:
         """A request has got its answer."""
@@ -182,18 +184,34 @@ class Files:
         self._open[request.fid] = file
         return self._opened(request, file.place)
 
+    def _attach(self, request: Request, message: m.Tattach) -> None:
+        if message.afid != NOFID:
+            raise refusal("NO_AUTHENTICATION")
+        root = walks.attach(self._shared.config.root, message.aname, self._shared)
+        self._reached.note(message.fid, root, root)
+        request.answer(m.Rattach(self._seen(root)))
+
     def _walk(self, request: Request, message: m.Twalk, view: FidView) -> None:
-        root = place_of(view.root)
-        places = tree.walk(place_of(view.walked), root, message.wname, self._shared)
-        request.answer(m.Rwalk(tuple(self._qid(place) for place in places)))
+        position, root = self._reached.where(view)
+        positions = walks.walk(position, root, message.wname, self._shared)
+        if len(positions) == len(message.wname):
+            self._reached.note(message.newfid, [position, *positions][-1], root)
+        request.answer(m.Rwalk(tuple(map(self._seen, positions))))
+
+    def _stat(self, opened: OpenFile | None, position: Position) -> Stat:
+        """The stat record of a fid: of an open file its own, whatever was walked to."""
+        if opened is None or opened.listing is not None:
+            return tree.seen(position.place, self._shared)
+        return tree.stat(opened.place, self._shared)
 
     def _topen(self, request: Request, view: FidView, mode: int) -> None:
-        place = place_of(view.walked)
+        position, _ = self._reached.where(view)
+        place = self._shared.mounts.seen(position.place)
         tree.check_open(place, mode, view.uname, self._shared)
         file = OpenFile(place, view.uname)
         match place.kind:
             case _ if place.directory:
-                file.listing = Listing(place, place_of(view.root))
+                file.listing = Listing()
             case _ if is_hosts(place):
                 file.host = HostFile(place, self._asker(file))
             case Kind.CLONE:
@@ -219,6 +237,17 @@ class Files:
         self._open[view.fid] = file
         request.answer(self._opened(request, file.place))
 
+    def _list(self, request: Request, listing: Listing, view: FidView, dialect: Dialect) -> None:
+        position, root = self._reached.where(view)
+        match request.message:
+            case m.Treaddir(offset=offset, count=count):
+                at = offset, count
+                request.answer(m.Rreaddir(listing.read_entries(position, root, at, self._shared)))
+            case m.Tread(offset=offset, count=count) if dialect is not dialect.L:
+                request.read(listing.read(position, (offset, count), dialect, self._shared))
+            case _:
+                raise refusal("BAD_USE_OF_FID")
+
     def _read(self, request: Request, file: OpenFile, message: m.Tread, dialect: Dialect) -> None:
         rest = file.rest if file.rest is not None and file.rest.asked(message) else None
         if rest is not None and file.conversation is not None and file.conversation.MESSAGES:
@@ -235,11 +264,6 @@ class Files:
         offset, count = message.offset, message.count
         place, conversation = file.place, file.conversation
         match place.kind:
-            case _ if file.listing is not None:
-                if dialect is dialect.L:
-                    raise refusal("BAD_USE_OF_FID")
-                data = file.listing.read(offset, count, dialect, self._shared)
-                request.read(data)
             case _ if file.host is not None:
                 self._park_bounded(request)
                 file.host.read(request, offset, count)
@@ -389,6 +413,9 @@ class Files:
 
     def _qid(self, place: Place) -> Qid:
         return tree.qid(place, self._shared)
+
+    def _seen(self, position: Position) -> Qid:
+        return self._qid(self._shared.mounts.seen(position.place))
 
     def _opened(self, request: Request, place: Place) -> m.Message:
         qid = self._qid(place)

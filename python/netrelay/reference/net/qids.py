@@ -13,6 +13,7 @@ from netrelay.types import QTDIR, QTFILE, Qid
 
 _KIND_BITS: Final = 5
 _NUMBER_BITS: Final = 20
+MAX_CONVERSATIONS: Final = 1 << _NUMBER_BITS
 _PROTOCOL_BITS: Final = 7
 _PROTOCOL_AT: Final = _KIND_BITS + _NUMBER_BITS
 _STACK_AT: Final = _PROTOCOL_AT + _PROTOCOL_BITS

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from netrelay.errors import UsageError
 from netrelay.reference.net.guard import Guard
+from netrelay.reference.net.mounts import Mounts, of_stacks
 from netrelay.reference.net.questions import Questions
 from netrelay.reference.net.stack import Stack
 from netrelay.reference.net.tree import NETWORK
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from netrelay.reference.net.conversation import Conversation, Retiring
     from netrelay.reference.net.qids import Place
     from netrelay.reference.net.slots import Slots
-    from netrelay.types import GatewayConfig
+    from netrelay.types import GatewayConfig, NamespaceConfig
 
 COUNTERS: Final = (
     "sessions", "conversations", "fids", "parked_bytes", "buffers", "closing", "accepted", "dials",
@@ -49,6 +50,11 @@ class Shared:
             self.close()
             raise
         self.stacks = tuple(stack.name for stack in self._stacks)
+        try:
+            self.set_namespace(config.namespace or of_stacks(self.stacks))
+        except BaseException:
+            self.close()
+            raise
         self.questions = Questions(
             loop, config.limits.upcalls, lambda: self.count("interpreter_entries", 1)
         )
@@ -62,6 +68,10 @@ class Shared:
         if not 0 <= stack < len(self._stacks):
             raise UsageError(f"there is no stack {stack}")
         self._stacks[stack].interfaces = count
+
+    def set_namespace(self, config: NamespaceConfig) -> None:
+        """What is mounted where from now on. Errors: `UsageError`; then all stays as it was."""
+        self.mounts = Mounts(config, len(self._stacks), len(self._stacks[0].ethers))
 
     def close(self) -> None:
         """No conversation is left and none is made any more."""

@@ -1,4 +1,4 @@
-"""Walks, stat records and permissions as plain functions of places (docs/tree.md 2 to 4).
+"""Names, stat records and permissions as plain functions of places (docs/tree.md 2 to 4).
 
 What changes (how many conversations there are, who owns them) is seen through `Facts`, so nothing
 here needs a socket or a loop. Opening a file has effects elsewhere; here is only whether it may be.
@@ -12,7 +12,6 @@ from netrelay.reference.net.protocol import BY_NUMBER, ETHERS, PROTOCOLS, Makes
 from netrelay.reference.net.qids import (
     IN_CONVERSATION,
     IN_PROTOCOL,
-    ROOT,
     Kind,
     Place,
     qid_of,
@@ -33,6 +32,7 @@ from netrelay.types import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from netrelay.reference.net.mounts import Mounts
     from netrelay.types import Qid
 
 NETWORK: Final = "network"
@@ -65,7 +65,11 @@ class Facts(Protocol):
 
     @property
     def stacks(self) -> Sequence[str]:
-        """The names of the stacks; the first is empty and is `/net`."""
+        """The names of the stacks; the first is empty."""
+
+    @property
+    def mounts(self) -> Mounts:
+        """What is mounted where."""
 
     def used(self, stack: int, protocol: int) -> int:
         """How many conversation numbers of a protocol were ever used."""
@@ -93,10 +97,17 @@ def name_of(place: Place, facts: Facts) -> str:
     """The name in the parent's listing; `/` for the root."""
     match place.kind:
         case Kind.ROOT:
-            return "/"
+            return facts.mounts.name(place)
         case Kind.NET:
+            home = facts.mounts.home(place)
             name = facts.stacks[place.stack]
-            return f"net.{name}" if name else "net"
+            return facts.mounts.name(home) if home else f"net.{name}" if name else "net"
+    return own_name(place)
+
+
+def own_name(place: Place) -> str:
+    """The name of what is in a stack: it has one, wherever the stack is."""
+    match place.kind:
         case Kind.PROTOCOL:
             return BY_NUMBER[place.protocol].name
         case Kind.CONV:
@@ -111,93 +122,64 @@ def qid(place: Place, facts: Facts) -> Qid:
 
 def children(place: Place, facts: Facts) -> list[Place]:
     """What a directory holds, in the order of its listing."""
+    if place.kind is Kind.ROOT:
+        return facts.mounts.below(place)
+    files = named(place, facts.ethers(place.stack))
+    if place.kind is not Kind.PROTOCOL:
+        return files
+    numbers = range(facts.used(place.stack, place.protocol))
+    numbered = [place._replace(kind=Kind.CONV, number=number) for number in numbers]
+    return [*files, *numbered] if _makes(place) is Makes.FRAMES else [*numbered, *files]
+
+
+def named(place: Place, ethers: int) -> list[Place]:
+    """What a directory of a stack holds but for conversations, in the order of its listing."""
     match place.kind:
-        case Kind.ROOT:
-            return [Place(Kind.NET, stack) for stack in range(len(facts.stacks))]
         case Kind.NET:
-            there = (*PROTOCOLS, *ETHERS[: facts.ethers(place.stack)])
+            there = (*PROTOCOLS, *ETHERS[:ethers])
             protocols = [Place(Kind.PROTOCOL, place.stack, each.number) for each in there]
             return [*protocols, *(Place(kind, place.stack) for kind in _NET_FILES)]
         case Kind.PROTOCOL:
-            numbers = range(facts.used(place.stack, place.protocol))
-            numbered = [place._replace(kind=Kind.CONV, number=number) for number in numbers]
-            named = _beside_conversations(place)
-            return [*named, *numbered] if _makes(place) is Makes.FRAMES else [*numbered, *named]
-    files = [place.other(kind) for kind in BY_NUMBER[place.protocol].conversation_files]
-    # What a slot has in common with the others is the interface's.
-    return [each._replace(number=0) if each.kind in IN_PROTOCOL else each for each in files]
+            return [place.other(kind) for kind in BY_NUMBER[place.protocol].files]
+        case Kind.CONV:
+            files = [place.other(kind) for kind in BY_NUMBER[place.protocol].conversation_files]
+            # What a slot has in common with the others is the interface's.
+            return [each._replace(number=0) if each.kind in IN_PROTOCOL else each for each in files]
+    return []
 
 
-def _beside_conversations(place: Place) -> list[Place]:
-    return [place.other(kind) for kind in BY_NUMBER[place.protocol].files]
+def child(place: Place, name: str, facts: Facts) -> Place | None:
+    """What a directory has by that name."""
+    # A protocol may have very many conversations: a number is not looked for among them.
+    if place.kind is Kind.PROTOCOL and name.isascii() and name.isdecimal():
+        # Only the number as a listing has it: 007 is nobody's name.
+        used = facts.used(place.stack, place.protocol)
+        number = int(name) if len(name) <= len(str(used)) else used
+        found = number < used and str(number) == name
+        return place._replace(kind=Kind.CONV, number=number) if found else None
+    several = place.kind is Kind.ROOT
+    inside = children(place, facts) if several else named(place, facts.ethers(place.stack))
+    return next((each for each in inside if name_of(each, facts) == name), None)
 
 
-def parent(place: Place) -> Place:
-    """The directory that holds a place; the root holds itself."""
+def parent(place: Place, facts: Facts) -> Place:
+    """The directory that holds a place in its own tree; a tree's root holds itself."""
+    if place.kind is Kind.ROOT:
+        return facts.mounts.above(place)
     if place.kind in IN_CONVERSATION:
         return place.other(Kind.CONV)
     if place.kind in IN_PROTOCOL:
         return Place(Kind.PROTOCOL, place.stack, place.protocol)
-    return ROOT if place.kind in {Kind.ROOT, Kind.NET} else Place(Kind.NET, place.stack)
+    return Place(Kind.NET, place.stack)
 
 
-def step(place: Place, root: Place, name: str, facts: Facts) -> Place:
-    """One name of a walk. Errors: `file does not exist`, `not a directory`."""
-    if not place.directory:
-        raise refusal("NOT_A_DIRECTORY")
-    if name in ("", ".", "/"):
-        return place
-    if name == "..":
-        return place if place == root else parent(place)
-    # A protocol may have very many conversations: a number is not looked for among them.
-    numbered = place.kind is Kind.PROTOCOL
-    if numbered and name.isascii() and name.isdecimal():
-        # Only the number as a listing has it: 007 is nobody's name.
-        used = facts.used(place.stack, place.protocol)
-        found = int(name) if len(name) <= len(str(used)) else used
-        if found < used and str(found) == name:
-            return place._replace(kind=Kind.CONV, number=found)
-    else:
-        for child in _beside_conversations(place) if numbered else children(place, facts):
-            if name_of(child, facts) == name:
-                return child
-    raise refusal("FILE_DOES_NOT_EXIST")
-
-
-def walk(place: Place, root: Place, names: tuple[str, ...], facts: Facts) -> list[Place]:
-    """The places walked to (walk(5)); fewer than names when a later one is not there.
-
-    Errors: that of the first name.
-    """
-    places: list[Place] = []
-    for name in names:
-        try:
-            place = step(place, root, name, facts)
-        except OSError:
-            if not places:
-                raise
-            break
-        places.append(place)
-    return places
-
-
-def attach(root: str, aname: str, facts: Facts) -> Place:
-    """The subtree that aname names below the export's root, which `..` does not leave.
-
-    Errors: `file does not exist`, `not a directory`.
-    """
-    top = _descend(ROOT, ROOT, root, facts)
-    return _descend(top, top, aname, facts)
-
-
-def _descend(place: Place, root: Place, path: str, facts: Facts) -> Place:
-    for name in filter(None, path.split("/")):
-        place = step(place, root, name, facts)
-    return place
+def seen(place: Place, facts: Facts) -> Stat:
+    """The stat record of what is seen at a place, by the name that the place has (stat(2))."""
+    return stat(facts.mounts.seen(place), facts)._replace(name=name_of(place, facts))
 
 
 def stat(place: Place, facts: Facts) -> Stat:
-    """The stat record of a place (stat(5))."""
+    """The stat record of a place itself (stat(5))."""
     owned = place.kind is Kind.CONV or place.kind in IN_CONVERSATION - {Kind.TYPE}
     owner = facts.owner(place) if owned else NETWORK
     return Stat(

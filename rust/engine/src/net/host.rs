@@ -24,7 +24,8 @@ use super::stack::Stack;
 use crate::buffers::Pool;
 use crate::log::Event;
 use crate::mailbox::{Mail, SessionKey, Waiter};
-use crate::shared::Shared;
+use crate::shared::{Now, Shared};
+use crate::tree::mounts::Mounts;
 use crate::tree::qid::Key;
 use crate::work::{Source, Timer, Work};
 
@@ -40,6 +41,9 @@ pub(crate) struct Host {
     pub(crate) ready: VecDeque<Work>,
     /// When this turn began.
     pub(crate) now: Instant,
+    /// What is mounted where, as of so many changes.
+    mounts: Arc<Mounts>,
+    changes: u64,
     registry: mio::Registry,
     /// Connections that nobody holds any more.
     closing: Slab<Closing>,
@@ -49,8 +53,11 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) fn new(worker: u16, shared: Arc<Shared>, registry: mio::Registry) -> Self {
+        let changes = shared.changes();
         Self {
             worker,
+            mounts: shared.mounts(),
+            changes,
             pool: Pool::new(Arc::clone(&shared.stats)),
             shared,
             done: VecDeque::new(),
@@ -102,6 +109,19 @@ impl Host {
     pub(crate) fn due_timer(&mut self) -> Option<Timer> {
         self.next_timer().filter(|when| *when <= self.now)?;
         self.timers.pop().map(|Reverse((_, timer))| timer)
+    }
+
+    /// Takes note of what is mounted where by now.
+    pub(crate) fn refresh(&mut self) {
+        let changes = self.shared.changes();
+        if changes != self.changes {
+            (self.mounts, self.changes) = (self.shared.mounts(), changes);
+        }
+    }
+
+    /// What the tree must be told.
+    pub(crate) fn facts(&self) -> Now<'_> {
+        Now { shared: &self.shared, mounts: &self.mounts }
     }
 
     /// The stack of a conversation.

@@ -7,12 +7,14 @@
 use netrelay_proto::error::Refusal;
 use netrelay_proto::ids::Tag;
 use netrelay_proto::message::{
-    Message, Rattach, Rclunk, Rfsync, Rsetattr, Rstat, Rstatfs, Rwalk, Rwstat,
+    Message, Qids, Rattach, Rclunk, Rfsync, Rsetattr, Rstat, Rstatfs, Rwalk, Rwstat, Twalk,
 };
 use netrelay_proto::server::{Ask, FidView};
 
 use super::Session;
+use super::reached::Way;
 use crate::net::Net;
+use crate::tree::position::Position;
 use crate::tree::qid::Node;
 use crate::tree::stat::Description;
 use crate::tree::wstat::{self, Change};
@@ -22,23 +24,22 @@ impl Session {
     /// Answers a request, or has it wait.
     pub(super) fn ask(&mut self, ask: &Ask<'_>, net: &mut Net) {
         let tag = ask.tag;
+        net.host.refresh();
         let Some(view) = ask.fid else { return self.enter(tag, &ask.message, net) };
         match ask.message {
             Message::Tread(asked) => {
                 self.read(tag, &view, (asked.offset, asked.count), net);
             }
             Message::Twrite(asked) => self.write(tag, &view, asked.offset, asked.data, net),
-            Message::Twalk(asked) => {
-                match walk::walk(view.root, view.walked, &asked.wname, &*net.host.shared) {
-                    Ok(wqid) => self.reply(tag, &Message::Rwalk(Rwalk { wqid }), net),
-                    Err(why) => self.refuse(tag, &why, net),
-                }
-            }
+            Message::Twalk(asked) => match self.walk(&view, &asked, net) {
+                Ok(wqid) => self.reply(tag, &Message::Rwalk(Rwalk { wqid }), net),
+                Err(why) => self.refuse(tag, &why, net),
+            },
             Message::Topen(asked) => self.open(tag, &view, asked.mode, net),
             Message::Tlopen(asked) => {
-                if let Some(node) = Node::of(view.walked.path) {
-                    self.rests.open(view.fid, node, asked.flags);
-                }
+                let facts = net.host.facts();
+                let node = self.reached.way(&view, &facts).position.seen(&facts);
+                self.rests.open(view.fid, node, asked.flags);
                 self.open(tag, &view, access::mode_of_flags(asked.flags), net);
             }
             Message::Tclunk(_) => {
@@ -50,16 +51,14 @@ impl Session {
                 self.refuse(tag, &Refusal::PERMISSION_DENIED, net);
             }
             Message::Tstat(_) => {
-                if let Some(description) = self.describe(tag, &view, net) {
-                    let stat = description.stat();
-                    self.reply(tag, &Message::Rstat(Rstat { stat }), net);
-                }
+                let description = self.describe(&view, net);
+                let stat = description.stat();
+                self.reply(tag, &Message::Rstat(Rstat { stat }), net);
             }
             Message::Tgetattr(asked) => {
                 self.rests.look(asked.request_mask);
-                if let Some(description) = self.describe(tag, &view, net) {
-                    self.reply(tag, &Message::Rgetattr(description.attributes()), net);
-                }
+                let attributes = self.describe(&view, net).attributes();
+                self.reply(tag, &Message::Rgetattr(attributes), net);
             }
             Message::Twstat(asked) => {
                 let changed = self.change(&view, net, |node, user, facts| {
@@ -96,9 +95,12 @@ impl Session {
         let Message::Tattach(asked) = message else {
             return self.refuse(tag, &Refusal::NO_AUTHENTICATION, net);
         };
-        let shared = &net.host.shared;
-        match walk::attach(asked.aname, shared.root, &**shared) {
-            Ok(qid) => {
+        let facts = net.host.facts();
+        let top = walk::attach(&net.host.shared.config.root, &Position::ROOT, &facts);
+        match top.and_then(|top| walk::attach(asked.aname, &top, &facts)) {
+            Ok(root) => {
+                let qid = root.seen(&facts).qid(&facts);
+                self.reached.note(asked.fid, Way { position: root.clone(), root }, &facts);
                 self.attached = true;
                 self.reply(tag, &Message::Rattach(Rattach { qid }), net);
             }
@@ -106,14 +108,24 @@ impl Session {
         }
     }
 
-    /// Describes what a fid stands for: what it was opened as, if it is open.
-    fn describe(&mut self, tag: Tag, view: &FidView, net: &mut Net) -> Option<Description> {
-        let node = Node::of(place(view));
-        let description = node.map(|node| Description::of(node, &*net.host.shared));
-        if description.is_none() {
-            self.refuse(tag, &Refusal::FILE_DOES_NOT_EXIST, net);
+    /// Walks, and takes note of where a fid is that gets all the way.
+    fn walk(&mut self, view: &FidView, asked: &Twalk<'_>, net: &Net) -> Result<Qids, Refusal> {
+        let facts = net.host.facts();
+        let Way { position, root } = self.reached.way(view, &facts);
+        let (wqid, position) = walk::walk(&root, position, &asked.wname, &facts)?;
+        if wqid.len() == asked.wname.len() {
+            self.reached.note(asked.newfid, Way { position, root }, &facts);
         }
-        description
+        Ok(wqid)
+    }
+
+    /// Describes what a fid stands for: an open file by itself, whatever was walked to.
+    fn describe(&self, view: &FidView, net: &Net) -> Description {
+        let facts = net.host.facts();
+        match view.open.and_then(|(qid, _)| Node::of(qid.path)) {
+            Some(node) if !node.directory() => Description::of(node, &facts),
+            _ => Description::seen(self.reached.way(view, &facts).position.node, &facts),
+        }
     }
 
     /// Carries out what `decide` permits.
@@ -123,11 +135,12 @@ impl Session {
         net: &Net,
         decide: impl FnOnce(Node, &str, &dyn Facts) -> Result<Change<'a>, Refusal>,
     ) -> Result<(), Refusal> {
-        let shared = &*net.host.shared;
-        let node = Node::of(place(view)).ok_or(Refusal::FILE_DOES_NOT_EXIST)?;
-        let change = decide(node, self.server.uname(view.attach), shared)?;
+        let facts = net.host.facts();
+        let opened = view.open.and_then(|(qid, _)| Node::of(qid.path));
+        let node = opened.unwrap_or_else(|| self.reached.way(view, &facts).position.seen(&facts));
+        let change = decide(node, self.server.uname(view.attach), &facts)?;
         if let Node::File(key, _) = node
-            && let Some(registry) = shared.registry(key.branch)
+            && let Some(registry) = net.host.shared.registry(key.branch)
         {
             registry.change(key.number, change);
         }
@@ -146,11 +159,6 @@ impl Session {
             Err(why) => self.refuse(tag, &why, net),
         }
     }
-}
-
-/// The path of what a fid stands for.
-fn place(view: &FidView) -> u64 {
-    view.open.map_or(view.walked, |(qid, _)| qid).path
 }
 
 /// What statfs(2) is told: a file system of this protocol that has no blocks to count.

@@ -6,13 +6,14 @@
 
 use netrelay_proto::dialect::Dialect;
 use netrelay_proto::error::Refusal;
-use netrelay_proto::ids::{Qid, Tag};
+use netrelay_proto::ids::Tag;
 use netrelay_proto::message::{Message, Rread, Rreaddir, Rwrite};
 use netrelay_proto::server::FidView;
 
 use super::Session;
 use super::opened::Opened;
 use super::parked::{At, Place};
+use super::reached::Way;
 use crate::mailbox::{Mail, Waiter};
 use crate::net::Net;
 use crate::net::operation::{Operation, Outcome};
@@ -60,10 +61,12 @@ impl Session {
             (_, Some(Opened::Directory(_))) if self.server.dialect() == Dialect::L => {
                 self.refuse(tag, &Refusal::BAD_USE_OF_FID, net);
             }
-            (Some(node), Some(Opened::Directory(listing))) => {
+            (_, Some(Opened::Directory(listing))) => {
                 let mut data = net.host.pool.text();
-                let facts = &*net.host.shared;
-                match listing.read(node, at, self.server.dialect(), facts, &mut data) {
+                let facts = net.host.facts();
+                let Way { position, .. } = self.reached.way(view, &facts);
+                let dialect = self.server.dialect();
+                match listing.read(&position, at, dialect, &facts, &mut data) {
                     Ok(()) => self.reply(tag, &Message::Rread(Rread { data: &data }), net),
                     Err(why) => self.refuse(tag, &why, net),
                 }
@@ -111,14 +114,13 @@ impl Session {
 
     /// A Treaddir of at most `count` bytes behind the cookie `offset`.
     pub(super) fn read_entries(&mut self, tag: Tag, view: &FidView, at: (u64, u32), net: &mut Net) {
-        let node = view.open.and_then(|(qid, _)| Node::of(qid.path));
-        let (Some(node), Some(Opened::Directory(listing))) = (node, self.files.get_mut(&view.fid))
-        else {
+        let Some(Opened::Directory(listing)) = self.files.get_mut(&view.fid) else {
             return self.refuse(tag, &Refusal::NOT_A_DIRECTORY, net);
         };
         let mut data = net.host.pool.text();
-        let root: Qid = view.root;
-        listing.read_entries((root, node), at, &*net.host.shared, &mut data);
+        let facts = net.host.facts();
+        let Way { position, root } = self.reached.way(view, &facts);
+        listing.read_entries((&root, &position), at, &facts, &mut data);
         self.reply(tag, &Message::Rreaddir(Rreaddir { data: &data }), net);
         net.host.pool.give_text(data);
     }

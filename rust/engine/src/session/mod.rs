@@ -17,6 +17,7 @@ mod io;
 mod open;
 mod opened;
 mod parked;
+mod reached;
 mod receive;
 pub(crate) mod replies;
 mod rest;
@@ -36,6 +37,7 @@ use self::brief::Brief;
 pub(crate) use self::brief::MOMENT;
 use self::opened::{Held, Opened};
 use self::parked::{Parked, Place};
+use self::reached::Reached;
 use self::receive::Inbox;
 pub(crate) use self::receive::More;
 use self::replies::Replies;
@@ -73,6 +75,7 @@ pub(crate) struct Session {
     /// Frames that go out behind a payload.
     behind: Vec<u8>,
     files: HashMap<Fid, Opened>,
+    reached: Reached,
     parked: HashMap<Tag, Parked>,
     rests: Rests,
     /// Bytes of waiting Twrites.
@@ -115,6 +118,7 @@ impl Session {
             brief: Brief::default(),
             behind: Vec::new(),
             files: HashMap::new(),
+            reached: Reached::default(),
             parked: HashMap::new(),
             rests: Rests::default(),
             parked_bytes: 0,
@@ -264,6 +268,7 @@ impl Session {
     fn forget(&mut self, net: &mut Net) {
         self.abandon_all(net);
         self.rests = Rests::default();
+        self.reached = Reached::default();
         let files: Vec<Opened> = self.files.drain().map(|(_, opened)| opened).collect();
         for opened in files {
             self.close(&opened, net);
@@ -320,7 +325,7 @@ impl Session {
             Outcome::Nothing => self.reply_nothing(tag, parked.fid, net),
             Outcome::Wrote(count) => self.reply(tag, &Message::Rwrite(Rwrite { count }), net),
             Outcome::Called { key, worker } => {
-                let qid = Node::File(key, File::Ctl).qid(&*net.host.shared);
+                let qid = Node::File(key, File::Ctl).qid(&net.host.facts());
                 self.hold(parked.fid, key, worker, File::Ctl);
                 self.reply_open(tag, qid, net);
             }

@@ -22,18 +22,14 @@ use crate::tree::qid::{Common, File, Key, Node};
 impl Session {
     /// Opens the file that `view` was walked to.
     pub(super) fn open(&mut self, tag: Tag, view: &FidView, mode: u8, net: &mut Net) {
-        let opened = match Node::of(view.walked.path) {
-            Some(Node::File(key, File::Listen)) => {
-                return match self.may_open(view, mode, net) {
-                    Ok(_) => self.listen(tag, view, key, net),
-                    Err(why) => self.refuse(tag, &why, net),
-                };
-            }
-            _ => self.open_now(view, mode, net),
+        let opened = match self.may_open(view, mode, net) {
+            Ok(Node::File(key, File::Listen)) => return self.listen(tag, view, key, net),
+            Ok(node) => self.open_now(view, (node, mode), net),
+            Err(why) => Err(why),
         };
         match opened {
             Ok(node) => {
-                let qid = node.qid(&*net.host.shared);
+                let qid = node.qid(&net.host.facts());
                 self.reply_open(tag, qid, net);
             }
             Err(why) => self.refuse(tag, &why, net),
@@ -44,20 +40,26 @@ impl Session {
     pub(super) fn clunk(&mut self, view: &FidView, net: &mut Net) {
         self.interrupt(view.fid, net);
         self.rests.close(view.fid);
+        self.reached.forget(view.fid);
         if let Some(opened) = self.files.remove(&view.fid) {
             self.close(&opened, net);
         }
     }
 
     fn may_open(&self, view: &FidView, mode: u8, net: &Net) -> Result<Node, Refusal> {
-        let node = Node::of(view.walked.path).ok_or(Refusal::FILE_DOES_NOT_EXIST)?;
-        access::open(node, mode, self.server.uname(view.attach), &*net.host.shared)?;
+        let facts = net.host.facts();
+        let node = self.reached.way(view, &facts).position.seen(&facts);
+        access::open(node, mode, self.server.uname(view.attach), &facts)?;
         Ok(node)
     }
 
     /// An open that waits for nothing; what the file is from now on.
-    fn open_now(&mut self, view: &FidView, mode: u8, net: &mut Net) -> Result<Node, Refusal> {
-        let node = self.may_open(view, mode, net)?;
+    fn open_now(
+        &mut self,
+        view: &FidView,
+        (node, mode): (Node, u8),
+        net: &mut Net,
+    ) -> Result<Node, Refusal> {
         let worker = net.host.worker;
         let user = self.server.uname(view.attach);
         let shared = &net.host.shared;

@@ -35,7 +35,7 @@ pub(crate) fn open(node: Node, mode: u8, user: &str, facts: &dyn Facts) -> Resul
             permits(&facts.standing(key), mode, user, facts.host_owner())
         }
         Node::Clone(branch) => !branch.protocol.of_host(),
-        Node::Root
+        Node::Dir(_)
         | Node::Net(_)
         | Node::Protocol(_)
         | Node::Conversation(_)
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn directories_are_opened_for_reading_or_executing() {
         let world = World::with(1, 0o666);
-        for node in [Node::Root, NET, Node::Protocol(TCP), Node::Conversation(tcp(0))] {
+        for node in [Node::ROOT, NET, Node::Protocol(TCP), Node::Conversation(tcp(0))] {
             for mode in [OREAD, OEXEC] {
                 assert!(opens(node, mode, "none", &world), "{node:?} {mode}");
                 for flag in [OTRUNC, ORCLOSE] {

@@ -2,25 +2,25 @@
 //!
 //! A listing is not stored. How many entries there are is fixed when it is read from its begin, so
 //! that it does not tear while conversations are added; each entry is described when it is read. So
-//! an open directory costs a fid 24 bytes, where a stored listing of a busy gateway would let an
-//! importer make it hold megabytes for each of its fids.
+//! an open directory costs a fid some 50 bytes, where a stored listing of a busy gateway would let
+//! an importer make it hold megabytes for each of its fids.
 //!
 //! Clamping `count` to msize is the session's business.
 
 use netrelay_proto::dialect::Dialect;
 use netrelay_proto::dir::{Dirent, put_dirent, put_stat};
 use netrelay_proto::error::Refusal;
-use netrelay_proto::ids::Qid;
 
 use super::Facts;
+use super::position::Position;
 use super::qid::Node;
 use super::stat::Description;
 
 /// How far a fid has read its directory.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Listing {
-    /// Entries the directory had when it was read from its begin.
-    entries: u32,
+    /// The members of the union, and how many entries each had, when it was read from its begin.
+    members: Box<[(Node, u32)]>,
     /// The entry that a read at `offset` begins with.
     next: u32,
     /// Where the last read ended, in bytes.
@@ -29,29 +29,29 @@ pub(crate) struct Listing {
 
 impl Listing {
     /// Appends to `out` the records at `offset` that fit `count` bytes; none is the end, or that
-    /// the next one does not fit.
+    /// the next one does not fit. A union has what its members have, one after the other.
     ///
     /// # Errors
     /// `bad offset in directory read`: neither 0 nor the end of the last read.
     pub(crate) fn read(
         &mut self,
-        node: Node,
+        position: &Position,
         (offset, count): (u64, u32),
         dialect: Dialect,
         facts: &dyn Facts,
         out: &mut Vec<u8>,
     ) -> Result<(), Refusal> {
         if offset == 0 {
-            *self = Self { entries: node.entries(facts), ..Self::default() };
+            *self = Self::of(position, facts);
         } else if offset != self.offset {
             return Err(Refusal::BAD_DIRECTORY_OFFSET);
         }
         let start = out.len();
-        while let Some(entry) = node.entry(self.next, self.entries) {
+        while let Some(entry) = self.entry(self.next, facts) {
             let before = out.len();
             // Our names and a uname that came in a 16-bit string; were a record too big after all,
             // the listing would end before it.
-            let fits = put_stat(&Description::of(entry, facts).stat(), dialect, out).is_ok();
+            let fits = put_stat(&Description::seen(entry, facts).stat(), dialect, out).is_ok();
             if !fits || out.len() - start > count as usize {
                 out.truncate(before);
                 break;
@@ -67,29 +67,29 @@ impl Listing {
     /// may be used again, and one beyond the end reads as nothing.
     pub(crate) fn read_entries(
         &mut self,
-        (root, node): (Qid, Node),
+        (root, position): (&Position, &Position),
         (cookie, count): (u64, u32),
         facts: &dyn Facts,
         out: &mut Vec<u8>,
     ) {
         if cookie == 0 {
-            *self = Self { entries: node.entries(facts), ..Self::default() };
+            *self = Self::of(position, facts);
         }
         let start = out.len();
         for index in cookie..u64::MAX {
             let (file, name) = match index {
-                0 => (node, ".".into()),
-                1 if node.path() == root.path => (node, "..".into()),
-                1 => (node.parent(), "..".into()),
+                0 => (position.node, ".".into()),
+                1 if position == root => (position.node, "..".into()),
+                1 => (position.above(facts).node, "..".into()),
                 _ => {
                     let entry = u32::try_from(index - 2).ok();
-                    let Some(entry) = entry.and_then(|entry| node.entry(entry, self.entries))
-                    else {
+                    let Some(entry) = entry.and_then(|entry| self.entry(entry, facts)) else {
                         return;
                     };
                     (entry, entry.name(facts))
                 }
             };
+            let file = facts.mounts().seen(file);
             let kind = if file.directory() { DT_DIR } else { DT_REG };
             let qid = file.qid(facts);
             let before = out.len();
@@ -99,6 +99,24 @@ impl Listing {
                 return;
             }
         }
+    }
+
+    /// At its begin, of what is there now.
+    fn of(position: &Position, facts: &dyn Facts) -> Self {
+        let members = position.members(facts).map(|member| (member, member.entries(facts)));
+        Self { members: members.collect(), ..Self::default() }
+    }
+
+    /// Entry `index`; none from the end on.
+    fn entry(&self, index: u32, facts: &dyn Facts) -> Option<Node> {
+        let mut index = index;
+        for (member, entries) in &self.members {
+            if index < *entries {
+                return member.entry(index, *entries, facts);
+            }
+            index -= entries;
+        }
+        None
     }
 }
 
@@ -116,9 +134,13 @@ mod tests {
 
     const TCP: Node = Node::Protocol(fixture::TCP);
 
+    fn at_rest(node: Node, world: &World) -> Position {
+        Position::natural(node, world)
+    }
+
     fn read(listing: &mut Listing, world: &World, at: (u64, u32)) -> Result<Vec<u8>, Refusal> {
         let mut out = Vec::new();
-        listing.read(TCP, at, Dialect::P2000, world, &mut out).map(|()| out)
+        listing.read(&at_rest(TCP, world), at, Dialect::P2000, world, &mut out).map(|()| out)
     }
 
     fn names(bytes: &[u8]) -> Vec<String> {
@@ -184,7 +206,7 @@ mod tests {
         let world = World::default();
         let mut out = Vec::new();
         Listing::default()
-            .read(Node::Net(StackId(0)), (0, 8192), Dialect::U, &world, &mut out)
+            .read(&at_rest(Node::Net(StackId(0)), &world), (0, 8192), Dialect::U, &world, &mut out)
             .unwrap();
         let names: Vec<_> =
             stats(&out, Dialect::U).map(|stat| stat.unwrap().name.to_owned()).collect();
@@ -194,7 +216,8 @@ mod tests {
     fn entries(listing: &mut Listing, root: Node, at: (u64, u32)) -> Vec<(String, u64, u64)> {
         let world = World { conversations: 1, ..World::default() };
         let mut out = Vec::new();
-        listing.read_entries((root.qid(&world), TCP), at, &world, &mut out);
+        let (root, tcp) = (at_rest(root, &world), at_rest(TCP, &world));
+        listing.read_entries((&root, &tcp), at, &world, &mut out);
         let each = dirents(&out).map(Result::unwrap);
         each.map(|entry| (entry.name.to_owned(), entry.qid.path, entry.offset)).collect()
     }
@@ -202,15 +225,15 @@ mod tests {
     #[test]
     fn entries_go_on_behind_their_cookie() {
         let mut listing = Listing::default();
-        let all = entries(&mut listing, Node::Root, (0, 4096));
+        let all = entries(&mut listing, Node::ROOT, (0, 4096));
         let expected = [(".", 8, 1), ("..", 1, 2), ("0", 11, 3), ("clone", 9, 4), ("stats", 10, 5)];
         assert_eq!(all, expected.map(|(name, path, cookie)| (name.to_owned(), path, cookie)));
         for (index, (_, _, cookie)) in all.iter().enumerate() {
-            assert_eq!(entries(&mut listing, Node::Root, (*cookie, 4096)), all[index + 1..]);
+            assert_eq!(entries(&mut listing, Node::ROOT, (*cookie, 4096)), all[index + 1..]);
         }
-        assert!(entries(&mut listing, Node::Root, (u64::MAX, 4096)).is_empty());
-        assert!(entries(&mut listing, Node::Root, (0, 24)).is_empty());
-        assert_eq!(entries(&mut listing, Node::Root, (0, 25)).len(), 1);
+        assert!(entries(&mut listing, Node::ROOT, (u64::MAX, 4096)).is_empty());
+        assert!(entries(&mut listing, Node::ROOT, (0, 24)).is_empty());
+        assert_eq!(entries(&mut listing, Node::ROOT, (0, 25)).len(), 1);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::mounts::Mounts;
 use super::protocol::Protocol;
 use super::qid::{Branch, Key, StackId};
 use super::{Facts, Standing};
@@ -24,12 +25,14 @@ pub(crate) struct World {
     pub(crate) standings: HashMap<u32, Standing>,
     pub(crate) ndb: (u64, u32),
     pub(crate) ethers: u8,
+    pub(crate) mounts: Mounts,
 }
 
 impl Default for World {
     fn default() -> Self {
         let stacks = vec!["".into(), "alt".into()];
-        Self { stacks, conversations: 0, standings: HashMap::new(), ndb: (0, 0), ethers: 0 }
+        let mounts = Mounts::new(&Mounts::of_stacks(&stacks), 2, 0).unwrap();
+        Self { stacks, conversations: 0, standings: HashMap::new(), ndb: (0, 0), ethers: 0, mounts }
     }
 }
 
@@ -44,6 +47,10 @@ impl World {
 impl Facts for World {
     fn stacks(&self) -> &[Box<str>] {
         &self.stacks
+    }
+
+    fn mounts(&self) -> &Mounts {
+        &self.mounts
     }
 
     fn conversations(&self, _: Branch) -> u32 {

@@ -10,8 +10,10 @@
 
 pub(crate) mod access;
 pub(crate) mod directory;
+pub(crate) mod mounts;
 pub(crate) mod names;
 pub(crate) mod ndb;
+pub(crate) mod position;
 pub(crate) mod protocol;
 pub(crate) mod qid;
 pub(crate) mod stat;
@@ -23,12 +25,16 @@ pub(crate) mod fixture;
 
 use std::sync::Arc;
 
+use self::mounts::Mounts;
 use self::qid::{Branch, Key, StackId};
 
 /// What the tree must be told. No answer blocks for longer than the registry's lock.
 pub(crate) trait Facts {
-    /// The names of the stacks by their numbers; that of `/net` is empty.
+    /// The names of the stacks by their numbers; that of the first is empty.
     fn stacks(&self) -> &[Box<str>];
+
+    /// What is mounted where.
+    fn mounts(&self) -> &Mounts;
 
     /// How many conversations have ever been in use: the directories `0` up to it are there.
     fn conversations(&self, branch: Branch) -> u32;

@@ -13,7 +13,7 @@ impl Node {
     /// The last element of its path; that of `/` is `/`.
     pub(crate) fn name(self, facts: &dyn Facts) -> Cow<'static, str> {
         Cow::Borrowed(match self {
-            Self::Root => "/",
+            Self::Dir(directory) => return facts.mounts().name(directory).to_owned().into(),
             Self::Net(stack) => return net_name(stack, facts),
             Self::Common(_, file) => file.name(),
             Self::Protocol(branch) => return branch.protocol.name(),
@@ -25,10 +25,11 @@ impl Node {
         })
     }
 
-    /// The directory it is in; `/` is in itself.
-    pub(crate) fn parent(self) -> Self {
+    /// The directory of its own tree that it is in; the top of a tree is in itself.
+    pub(crate) fn parent(self, facts: &dyn Facts) -> Self {
         match self {
-            Self::Root | Self::Net(_) => Self::Root,
+            Self::Dir(directory) => Self::Dir(facts.mounts().above(directory)),
+            Self::Net(_) => self,
             Self::Common(stack, _) | Self::Protocol(Branch { stack, .. }) => Self::Net(stack),
             Self::Clone(branch) | Self::Stats(branch) | Self::Told(branch, _) => {
                 Self::Protocol(branch)
@@ -48,7 +49,7 @@ impl Node {
         }
         // Conversations alone are many; what else a directory holds is looked through.
         let few = if let Self::Protocol(_) = self { 0 } else { self.numbers(facts) };
-        let numbered = (0..few).filter_map(|index| self.numbered(index));
+        let numbered = (0..few).filter_map(|index| self.numbered(index, facts));
         self.first().chain(numbered).chain(self.last()).find(|child| child.name(facts) == name)
     }
 
@@ -62,13 +63,13 @@ impl Node {
     /// Entry `index` of this directory when it had `entries` of them; none from there on.
     ///
     /// With `entries` fixed a listing does not shift while conversations are added.
-    pub(crate) fn entry(self, index: u32, entries: u32) -> Option<Self> {
+    pub(crate) fn entry(self, index: u32, entries: u32, facts: &dyn Facts) -> Option<Self> {
         let (index, entries) = (usize::try_from(index).ok()?, usize::try_from(entries).ok()?);
         let first = self.first().count();
         let numbers = entries.checked_sub(first + self.last().count())?;
         match index.checked_sub(first) {
             None => self.first().nth(index),
-            Some(number) if number < numbers => self.numbered(u32::try_from(number).ok()?),
+            Some(number) if number < numbers => self.numbered(u32::try_from(number).ok()?, facts),
             Some(number) => self.last().nth(number - numbers),
         }
     }
@@ -76,7 +77,9 @@ impl Node {
     /// How many entries are not always there: stacks, interfaces, conversations.
     fn numbers(self, facts: &dyn Facts) -> u32 {
         match self {
-            Self::Root => u32::try_from(facts.stacks().len()).unwrap_or(u32::MAX),
+            Self::Dir(directory) => {
+                facts.mounts().below(directory).len().try_into().unwrap_or(u32::MAX)
+            }
             Self::Net(stack) => facts.ethers(stack).into(),
             Self::Protocol(branch) => facts.conversations(branch),
             _ => 0,
@@ -84,9 +87,12 @@ impl Node {
     }
 
     /// The one of that number.
-    fn numbered(self, number: u32) -> Option<Self> {
+    fn numbered(self, number: u32, facts: &dyn Facts) -> Option<Self> {
         match self {
-            Self::Root => u8::try_from(number).ok().map(|stack| Self::Net(StackId(stack))),
+            Self::Dir(directory) => {
+                let below = facts.mounts().below(directory);
+                below.get(usize::try_from(number).ok()?).map(|directory| Self::Dir(*directory))
+            }
             Self::Net(stack) => {
                 let protocol = Protocol::Ether(number.try_into().ok()?);
                 Some(Self::Protocol(Branch { stack, protocol }))
@@ -145,6 +151,9 @@ impl Node {
 }
 
 fn net_name(stack: StackId, facts: &dyn Facts) -> Cow<'static, str> {
+    if let Some(home) = facts.mounts().home(stack) {
+        return facts.mounts().name(home).to_owned().into();
+    }
     match facts.stacks().get(usize::from(stack.0)) {
         Some(name) if !name.is_empty() => format!("net.{name}").into(),
         _ => "net".into(),
@@ -162,19 +171,20 @@ fn number(name: &str) -> Option<u32> {
 mod tests {
     use super::*;
     use crate::tree::fixture::{ALT, TCP, World, tcp};
+    use crate::tree::qid::DirId;
 
     const NET: Node = Node::Net(StackId(0));
 
     fn listing(node: Node, world: &World) -> Vec<String> {
         let entries = node.entries(world);
-        let all = (0..).map_while(|index| node.entry(index, entries));
+        let all = (0..).map_while(|index| node.entry(index, entries, world));
         all.map(|entry| entry.name(world).into()).collect()
     }
 
     #[test]
     fn directories_are_in_the_order_of_the_page() {
         let world = World { conversations: 3, ..World::default() };
-        assert_eq!(listing(Node::Root, &world), ["net", "net.alt"]);
+        assert_eq!(listing(Node::ROOT, &world), ["net", "net.alt"]);
         let net = [
             "tcp",
             "udp",
@@ -223,15 +233,16 @@ mod tests {
     #[test]
     fn every_entry_is_found_by_its_name_and_knows_its_parent() {
         let world = World { conversations: 2, ..World::default() };
-        let directories = [Node::Root, NET, Node::Net(ALT), Node::Protocol(TCP)];
+        let directories = [Node::ROOT, NET, Node::Net(ALT), Node::Protocol(TCP)];
+        assert_eq!(Node::ROOT.child("net", &world), Some(Node::Dir(DirId(1))));
         for node in directories.into_iter().chain([Node::Conversation(tcp(1))]) {
             let entries = node.entries(&world);
-            for entry in (0..).map_while(|index| node.entry(index, entries)) {
+            for entry in (0..).map_while(|index| node.entry(index, entries, &world)) {
                 assert_eq!(node.child(&entry.name(&world), &world), Some(entry));
-                assert_eq!(entry.parent(), node);
+                assert_eq!(entry.parent(&world), node);
             }
         }
-        assert_eq!(Node::Root.parent(), Node::Root);
+        assert_eq!(Node::ROOT.parent(&world), Node::ROOT);
     }
 
     #[test]

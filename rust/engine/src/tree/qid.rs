@@ -12,9 +12,9 @@ use super::protocol::Protocol;
 /// A file of the tree.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum Node {
-    /// `/`
-    Root,
-    /// `/net`, `/net.alt`
+    /// `/` and the other directories of the root's own
+    Dir(DirId),
+    /// The top of a stack: `/net`, `/net.alt`
     Net(StackId),
     /// `/net/ndb` and its siblings
     Common(StackId, Common),
@@ -31,6 +31,10 @@ pub(crate) enum Node {
     /// `/net/tcp/N/ctl` and its siblings
     File(Key, File),
 }
+
+/// The number of one of the root's own directories, in the order in which they were made: 0 is `/`.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) struct DirId(pub(crate) u32);
 
 /// The number of a stack: 0 is `/net`, the others are in the order of the configuration.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -107,13 +111,16 @@ pub(crate) enum File {
 pub(crate) const MAX_CONVERSATIONS: u32 = 1 << (PROTOCOL_SHIFT - NUMBER_SHIFT);
 
 impl Node {
+    /// `/`
+    pub(crate) const ROOT: Self = Self::Dir(DirId(0));
+
     /// The file that `path` names; none for a path that is not of this tree.
     pub(crate) fn of(path: u64) -> Option<Self> {
         let kind = path & KIND_MASK;
         let key = Key::of(path >> NUMBER_SHIFT)?;
         let Key { branch, .. } = key;
         let node = match kind {
-            0 => Self::Root,
+            0 => Self::Dir(DirId(key.number)),
             1 => Self::Net(branch.stack),
             8 => Self::Protocol(branch),
             9 => Self::Clone(branch),
@@ -133,7 +140,7 @@ impl Node {
     /// The path that names this file.
     pub(crate) fn path(self) -> u64 {
         let (place, kind) = match self {
-            Self::Root => (0, 0),
+            Self::Dir(DirId(number)) => (number.into(), 0),
             Self::Net(stack) => (stack.packed(), 1),
             Self::Common(stack, file) => (stack.packed(), file.kind()),
             Self::Protocol(branch) => (branch.key(0).packed(), 8),
@@ -159,13 +166,13 @@ impl Node {
 
     /// Whether it is a directory.
     pub(crate) fn directory(self) -> bool {
-        matches!(self, Self::Root | Self::Net(_) | Self::Protocol(_) | Self::Conversation(_))
+        matches!(self, Self::Dir(_) | Self::Net(_) | Self::Protocol(_) | Self::Conversation(_))
     }
 
     /// The stack it is in; `/` is in the first.
     pub(crate) fn stack(self) -> StackId {
         match self {
-            Self::Root => StackId::default(),
+            Self::Dir(_) => StackId::default(),
             Self::Net(stack) | Self::Common(stack, _) => stack,
             Self::Protocol(branch)
             | Self::Clone(branch)
@@ -344,7 +351,8 @@ mod tests {
         let ipifc = Branch { stack: StackId(3), protocol: Protocol::Ipifc };
         let ether = Branch { protocol: Protocol::Ether(1), ..TCP };
         let table = [
-            (Node::Root, 0),
+            (Node::ROOT, 0),
+            (Node::Dir(DirId(3)), 0x60),
             (Node::Net(StackId(0)), 1),
             (Node::Net(ALT), 1 << 32 | 1),
             (Node::Common(StackId(0), Common::Arp), 2),
@@ -376,7 +384,7 @@ mod tests {
         // Kinds of nothing.
         let kinds = [22, 23, 24, 31];
         // A number where none belongs, a protocol that is none, and the top bit.
-        let others = [0x20, 0x28, 0x34, 0x3f << 25 | 8, 0x200_0000, 1 << 32, 1 << 63];
+        let others = [0x21, 0x28, 0x34, 0x3f << 25 | 8, 0x200_0000, 1 << 32, 1 << 63];
         for path in kinds.into_iter().chain(others) {
             assert_eq!(Node::of(path), None, "{path:#x}");
         }

@@ -27,7 +27,12 @@ pub(crate) struct Description {
 }
 
 impl Description {
-    /// Describes `node` as it is now.
+    /// Describes what is seen at `node`, by the name that `node` has.
+    pub(crate) fn seen(node: Node, facts: &dyn Facts) -> Self {
+        Self { name: node.name(facts), ..Self::of(facts.mounts().seen(node), facts) }
+    }
+
+    /// Describes `node` itself as it is now.
     pub(crate) fn of(node: Node, facts: &dyn Facts) -> Self {
         let (owner, mode) = match node {
             Node::Conversation(key) => (facts.standing(key).owner, 0o555),
@@ -39,7 +44,7 @@ impl Description {
                 let mode = if free { 0o666 } else { standing.mode };
                 (standing.owner, file_mode(file, mode))
             }
-            Node::Root | Node::Net(_) | Node::Protocol(_) => (NETWORK.into(), 0o555),
+            Node::Dir(_) | Node::Net(_) | Node::Protocol(_) => (NETWORK.into(), 0o555),
             Node::Clone(_) => (NETWORK.into(), 0o666),
             Node::Common(_, file) => (NETWORK.into(), common_mode(file)),
         };
@@ -160,7 +165,7 @@ mod tests {
         let interface = Branch { protocol: Protocol::Ipifc, ..TCP }.key(1);
         let ether = Branch { protocol: Protocol::Ether(0), ..TCP };
         let table = [
-            (Node::Root, "/", DMDIR | 0o555, "network"),
+            (Node::ROOT, "/", DMDIR | 0o555, "network"),
             (NET, "net", DMDIR | 0o555, "network"),
             (Node::Protocol(TCP), "tcp", DMDIR | 0o555, "network"),
             (NDB, "ndb", 0o666, "network"),

@@ -1,39 +1,38 @@
-//! Walks and attaches: from one qid by names to others (walk(5), attach(5)).
+//! Walks and attaches: from one position by names to others (walk(5), attach(5)).
 //!
-//! Pure arithmetic on qids; the session keeps the fids.
+//! The session keeps the fids.
 
 use netrelay_proto::error::Refusal;
-use netrelay_proto::ids::Qid;
 use netrelay_proto::message::{Names, Qids};
 
 use super::Facts;
-use super::qid::Node;
+use super::position::Position;
 
-/// Walks `names` from `from`, in an attach whose root is `root`.
+/// Walks `names` from `from`, in an attach whose root is `root`. The qids that are seen on the way,
+/// and the position of the last.
 ///
 /// Fewer qids than names is a walk that ended early, and then nothing moves (walk(5)).
 ///
 /// # Errors
 /// The first name can't be walked: `file does not exist` or, from a file, `not a directory`.
 pub(crate) fn walk(
-    root: Qid,
-    from: Qid,
+    root: &Position,
+    from: Position,
     names: &Names<'_>,
     facts: &dyn Facts,
-) -> Result<Qids, Refusal> {
-    let root = Node::of(root.path).ok_or(Refusal::FILE_DOES_NOT_EXIST)?;
-    let mut node = Node::of(from.path).ok_or(Refusal::FILE_DOES_NOT_EXIST)?;
+) -> Result<(Qids, Position), Refusal> {
+    let mut position = from;
     let mut qids = Qids::default();
     for name in names.iter() {
-        match step(root, node, name, facts) {
-            Ok(next) => node = next,
+        match step(root, &position, name, facts) {
+            Ok(next) => position = next,
             Err(refusal) if qids.is_empty() => return Err(refusal),
             Err(_) => break,
         }
         // As many qids as names fit, and there are no more names.
-        let _ = qids.push(node.qid(facts));
+        let _ = qids.push(position.seen(facts).qid(facts));
     }
-    Ok(qids)
+    Ok((qids, position))
 }
 
 /// The root of an attach to `aname` of a tree whose root is `root`.
@@ -43,22 +42,25 @@ pub(crate) fn walk(
 ///
 /// # Errors
 /// As for a walk.
-pub(crate) fn attach(aname: &str, root: Qid, facts: &dyn Facts) -> Result<Qid, Refusal> {
-    let root = Node::of(root.path).ok_or(Refusal::FILE_DOES_NOT_EXIST)?;
-    let mut elements = aname.split('/');
-    let node = elements.try_fold(root, |node, element| step(root, node, element, facts))?;
-    Ok(node.qid(facts))
+pub(crate) fn attach(aname: &str, root: &Position, facts: &dyn Facts) -> Result<Position, Refusal> {
+    let mut elements = aname.split('/').filter(|element| !element.is_empty());
+    elements.try_fold(root.clone(), |position, element| step(root, &position, element, facts))
 }
 
-fn step(root: Node, node: Node, name: &str, facts: &dyn Facts) -> Result<Node, Refusal> {
-    if !node.directory() {
+fn step(
+    root: &Position,
+    position: &Position,
+    name: &str,
+    facts: &dyn Facts,
+) -> Result<Position, Refusal> {
+    if !position.seen(facts).directory() {
         return Err(Refusal::NOT_A_DIRECTORY);
     }
     match name {
-        "" | "." | "/" => Ok(node),
-        ".." if node == root => Ok(root),
-        ".." => Ok(node.parent()),
-        _ => node.child(name, facts).ok_or(Refusal::FILE_DOES_NOT_EXIST),
+        "" | "." | "/" => Ok(position.clone()),
+        ".." if position == root => Ok(root.clone()),
+        ".." => Ok(position.above(facts)),
+        _ => position.child(name, facts).ok_or(Refusal::FILE_DOES_NOT_EXIST),
     }
 }
 
@@ -66,16 +68,20 @@ fn step(root: Node, node: Node, name: &str, facts: &dyn Facts) -> Result<Node, R
 mod tests {
     use super::*;
     use crate::tree::fixture::{ALT, TCP, World, tcp};
-    use crate::tree::qid::{Common, File, StackId};
+    use crate::tree::qid::{Common, File, Node, StackId};
 
     const NET: Node = Node::Net(StackId(0));
     const CS: Node = Node::Common(StackId(0), Common::Cs);
+
+    fn at(node: Node, world: &World) -> Position {
+        Position::natural(node, world)
+    }
 
     fn walked(root: Node, from: Node, path: &str) -> Result<Vec<Node>, Refusal> {
         let world = World { conversations: 2, ..World::default() };
         let names: Vec<_> = path.split('/').filter(|name| !name.is_empty()).collect();
         let names = Names::new(&names).unwrap();
-        let qids = walk(root.qid(&world), from.qid(&world), &names, &world)?;
+        let (qids, _) = walk(&at(root, &world), at(from, &world), &names, &world)?;
         Ok(qids.iter().map(|qid| Node::of(qid.path).unwrap()).collect())
     }
 
@@ -88,40 +94,40 @@ mod tests {
             ("net/tcp", &[NET, Node::Protocol(TCP)]),
             ("net/tcp/1/ctl", &[NET, Node::Protocol(TCP), conversation, ctl]),
             ("net/cs", &[NET, CS]),
-            ("net.alt/..", &[Node::Net(ALT), Node::Root]),
-            ("net/../net", &[NET, Node::Root, NET]),
-            ("./net/.", &[Node::Root, NET, NET]),
+            ("net.alt/..", &[Node::Net(ALT), Node::ROOT]),
+            ("net/../net", &[NET, Node::ROOT, NET]),
+            ("./net/.", &[Node::ROOT, NET, NET]),
         ];
         for (path, nodes) in table {
-            assert_eq!(walked(Node::Root, Node::Root, path).unwrap(), nodes, "{path}");
+            assert_eq!(walked(Node::ROOT, Node::ROOT, path).unwrap(), nodes, "{path}");
         }
     }
 
     #[test]
     fn a_walk_of_sixteen_names_gives_sixteen_qids() {
         let path = "net/../".repeat(8);
-        assert_eq!(walked(Node::Root, Node::Root, &path).unwrap().len(), 16);
+        assert_eq!(walked(Node::ROOT, Node::ROOT, &path).unwrap().len(), 16);
     }
 
     #[test]
     fn a_later_name_that_fails_cuts_the_walk() {
         for path in ["net/nothing", "net/nothing/tcp"] {
-            assert_eq!(walked(Node::Root, Node::Root, path).unwrap(), [NET], "{path}");
+            assert_eq!(walked(Node::ROOT, Node::ROOT, path).unwrap(), [NET], "{path}");
         }
         let cut = [NET, CS];
-        assert_eq!(walked(Node::Root, Node::Root, "net/cs/..").unwrap(), cut);
+        assert_eq!(walked(Node::ROOT, Node::ROOT, "net/cs/..").unwrap(), cut);
     }
 
     #[test]
     fn a_first_name_that_fails_is_refused() {
         let table = [
-            (Node::Root, "tcp", Refusal::FILE_DOES_NOT_EXIST),
+            (Node::ROOT, "tcp", Refusal::FILE_DOES_NOT_EXIST),
             (Node::Protocol(TCP), "2", Refusal::FILE_DOES_NOT_EXIST),
             (CS, "x", Refusal::NOT_A_DIRECTORY),
             (CS, "..", Refusal::NOT_A_DIRECTORY),
         ];
         for (from, path, refusal) in table {
-            assert_eq!(walked(Node::Root, from, path), Err(refusal), "{from:?} {path}");
+            assert_eq!(walked(Node::ROOT, from, path), Err(refusal), "{from:?} {path}");
         }
     }
 
@@ -136,28 +142,20 @@ mod tests {
     }
 
     #[test]
-    fn a_qid_of_no_file_is_refused() {
-        let world = World::default();
-        let nowhere = Qid { kind: 0, vers: 0, path: 22 };
-        let names = Names::new(&["net"]).unwrap();
-        let result = walk(Node::Root.qid(&world), nowhere, &names, &world);
-        assert_eq!(result, Err(Refusal::FILE_DOES_NOT_EXIST));
-    }
-
-    #[test]
     fn aname_names_the_root_of_the_attach() {
         let world = World { conversations: 1, ..World::default() };
         let tcps = Node::Protocol(TCP);
         let table = [
-            (Node::Root, "", Ok(Node::Root)),
-            (Node::Root, "/", Ok(Node::Root)),
-            (Node::Root, "/net", Ok(NET)),
-            (Node::Root, "net", Ok(NET)),
-            (Node::Root, "//net/./tcp/", Ok(tcps)),
-            (Node::Root, "/net/tcp/0/data", Ok(Node::File(tcp(0), File::Data))),
-            (Node::Root, "/net/tcp/1", Err(Refusal::FILE_DOES_NOT_EXIST)),
-            (Node::Root, "/n", Err(Refusal::FILE_DOES_NOT_EXIST)),
-            (Node::Root, "/net/cs/x", Err(Refusal::NOT_A_DIRECTORY)),
+            (Node::ROOT, "", Ok(Node::ROOT)),
+            (Node::ROOT, "/", Ok(Node::ROOT)),
+            (Node::ROOT, "/net", Ok(NET)),
+            (Node::ROOT, "net", Ok(NET)),
+            (Node::ROOT, "//net/./tcp/", Ok(tcps)),
+            (Node::ROOT, "/net/tcp/0/data", Ok(Node::File(tcp(0), File::Data))),
+            (Node::ROOT, "/net/tcp/1", Err(Refusal::FILE_DOES_NOT_EXIST)),
+            (Node::ROOT, "/n", Err(Refusal::FILE_DOES_NOT_EXIST)),
+            (Node::ROOT, "/net/cs/x", Err(Refusal::NOT_A_DIRECTORY)),
+            (Node::ROOT, "/net/cs/", Ok(CS)),
             (tcps, "/", Ok(tcps)),
             (tcps, "..", Ok(tcps)),
             (tcps, "/net", Err(Refusal::FILE_DOES_NOT_EXIST)),
@@ -165,7 +163,9 @@ mod tests {
         ];
         for (root, aname, expected) in table {
             let expected = expected.map(|node: Node| node.qid(&world));
-            assert_eq!(attach(aname, root.qid(&world), &world), expected, "{aname}");
+            let attached = attach(aname, &at(root, &world), &world);
+            let seen = attached.map(|position| position.seen(&world).qid(&world));
+            assert_eq!(seen, expected, "{aname}");
         }
     }
 }

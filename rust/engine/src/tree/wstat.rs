@@ -126,7 +126,7 @@ mod tests {
         let world = World::with(2, 0o660);
         let stat = Stat { mode: 0o600, ..NONE };
         let idle = Node::File(tcp(1), File::Ctl);
-        let others = [Node::Root, NDB, Node::Clone(TCP), Node::File(tcp(0), File::Err), idle];
+        let others = [Node::ROOT, NDB, Node::Clone(TCP), Node::File(tcp(0), File::Err), idle];
         for node in others {
             assert_eq!(wstat(node, &stat, "gate", &world), DENIED, "{node:?}");
         }
@@ -136,7 +136,7 @@ mod tests {
     fn nothing_and_a_length_of_zero_are_accepted_everywhere() {
         let world = World::with(1, 0o660);
         let truncate = Stat { length: 0, mtime: 7, atime: 7, ..NONE };
-        for node in [Node::Root, NDB, Node::Clone(TCP), ctl(), Node::File(tcp(0), File::Err)] {
+        for node in [Node::ROOT, NDB, Node::Clone(TCP), ctl(), Node::File(tcp(0), File::Err)] {
             for stat in [NONE, truncate] {
                 assert_eq!(wstat(node, &stat, "none", &world), Ok(Change::default()));
             }
