@@ -13,7 +13,7 @@ import pytest
 
 import netrelay
 import netrelay.sync
-from netrelay.client.sync import _Loop
+from netrelay.client.blocking import Loop
 from tests.integrity.relay import gateway
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def test_ctrl_c_while_a_call_begins_leaves_nothing_behind(begun: bool) -> None:
         finally:
             done.append("cleaned up")
 
-    loop = _Loop()
+    loop = Loop()
     inner = loop._loop
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
 
@@ -127,7 +127,7 @@ def test_ctrl_c_waits_until_the_call_has_cleaned_up() -> None:
             await asyncio.sleep(0)
             done.append("cleaned up")
 
-    loop = _Loop()
+    loop = Loop()
     with pytest.raises(KeyboardInterrupt):
         loop.run(work())
     assert done == ["cleaned up"]

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from netrelay.client.sync import SyncFile, SyncSession
+    from netrelay.client.blocking import SyncFile
+    from netrelay.client.sync import SyncSession
 
 pytestmark = [pytest.mark.netns, pytest.mark.timeout(180)]
 

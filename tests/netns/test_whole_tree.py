@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from netrelay.client.sync import SyncFile, SyncSession
+    from netrelay.client.blocking import SyncFile
+    from netrelay.client.sync import SyncSession
 
 pytestmark = [pytest.mark.netns, pytest.mark.interop, pytest.mark.timeout(180)]
 

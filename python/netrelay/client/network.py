@@ -21,6 +21,7 @@ from netrelay.names.dialstring import Dial, parse_dial, split_remote, unbrackete
 from netrelay.types import ORDWR
 
 if TYPE_CHECKING:
+    import socket
     from types import TracebackType
 
     from netrelay.client.session import Session
@@ -105,6 +106,10 @@ class Call:
         ctl, data = await self.fids()
         reader = Reader(self.session.wire, data)
         return reader, Writer(self.session.wire, ctl, data, reader, self.remote)
+
+    async def accept_socket(self) -> socket.socket:
+        """Take it as a socket of this machine; see `Session.dial_socket`."""
+        return self.session.sockets.begin(self.session, *await self.fids())
 
     async def fids(self) -> tuple[int, int]:
         """Take it as fids of ctl and data, for a pump."""

@@ -26,14 +26,18 @@ class Packets:
     """`async for packet in packets`; the fid is its maker's, and is clunked behind `stop`.
 
     `longest` is in bytes: what exceeds it, or the session's msize, is cut off. `ahead` is the
-    number of Treads outstanding and packets not taken yet, together.
+    number of Treads outstanding and packets not taken yet, together. `empty` says that a packet
+    may have no bytes; else none is the end.
     """
 
-    def __init__(self, wire: Wire, fid: int, *, longest: int, ahead: int) -> None:
+    def __init__(
+        self, wire: Wire, fid: int, *, longest: int, ahead: int, empty: bool = False
+    ) -> None:
         self._wire = wire
         self._fid = fid
         self._count = min(longest, wire.msize - IOHDRSZ)
         self._ahead = ahead
+        self._empty = empty
         self._asked = 0
         self._came: deque[bytes] = deque()
         self._news = asyncio.Event()
@@ -85,7 +89,7 @@ class Packets:
     def _got(self, outcome: Completion) -> None:
         self._asked -= 1
         match outcome.message:
-            case m.Rread(data=packet) if len(packet) > 0:
+            case m.Rread(data=packet) if len(packet) > 0 or self._empty:
                 if not self._stopped:
                     self._came.append(bytes(packet))
                     self._news.set()

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 from netrelay import core as cores
 from netrelay import hosts
 from netrelay import messages as m
-from netrelay.client import frames, network, pings, tables
+from netrelay.client import connections, frames, lookup, network, pings, tables
+from netrelay.client.datagrams import endpoint, open_datagrams
 from netrelay.client.files import File
 from netrelay.client.frames import ALL_TYPES
 from netrelay.client.pings import SIZE
+from netrelay.client.sockets import Sockets
 from netrelay.client.wire import Wire
 from netrelay.errors import NetError, PeerError
 from netrelay.il import carrier as il
@@ -26,11 +28,13 @@ from netrelay.names.dialstring import IlAddress, TcpAddress, UnixAddress, parse_
 from netrelay.types import MAXWELEM, NOFID, ORDWR, OREAD, OTRUNC, OWRITE, QTDIR, Dialect, Stat
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    import ssl as tls
+    from collections.abc import AsyncIterator, Callable
 
+    from netrelay.client.datagrams import Datagrams, Endpoint
     from netrelay.client.frames import Frames
     from netrelay.client.pings import Pings
-    from netrelay.client.streams import Reader, Writer
+    from netrelay.client.streams import PeerName, Reader, Writer
     from netrelay.il.carrier import Carrier
     from netrelay.texts.interfaces import Interface
     from netrelay.texts.neighbours import Neighbour
@@ -49,6 +53,7 @@ class Session:
     def __init__(self, wire: Wire, core: cores.Core) -> None:
         self.wire = wire
         self.core = core
+        self.sockets = Sockets()
         self._net: tuple[str, ...] | None = None
 
     async def open(self, path: str, mode: str | int = "r") -> File:
@@ -92,6 +97,98 @@ class Session:
         Errors: `NetError`, e.g. `address in use`.
         """
         return await network.announce(self, text)
+
+    async def dial_socket(self, text: str) -> socket.socket:
+        """Call `[netdir/]tcp!host!service` from the gateway: a socket of this machine.
+
+        It is connected and non-blocking, for whatever wants one: an event loop, `ssl`, a driver.
+        Its peer's address is loopback's; a call that breaks off is a reset. Close it when done.
+        Errors: as `dial`.
+        """
+        return await self.sockets.dial(self, text)
+
+    async def open_connection(
+        self,
+        host: str,
+        port: int | str,
+        *,
+        limit: int = connections.LIMIT,
+        ssl: tls.SSLContext | bool | None = None,
+        server_hostname: str | None = None,
+        netdir: str | None = None,
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """`asyncio.open_connection` from the gateway: the streams are asyncio's own.
+
+        With `ssl` they are encrypted to the other end, which must be `server_hostname`, the host
+        unless it is given. Errors: `NetError`, `ssl.SSLError`.
+        """
+        where = connections.target(host, port, netdir)
+        name = host if server_hostname is None else server_hostname
+        return await connections.open_connection(
+            self, where, limit=limit, ssl=ssl, server_hostname=name
+        )
+
+    async def start_server(
+        self,
+        connected: connections.Connected,
+        host: str = "*",
+        port: int | str = 0,
+        *,
+        limit: int = connections.LIMIT,
+        ssl: tls.SSLContext | None = None,
+        netdir: str | None = None,
+    ) -> connections.Server:
+        """`asyncio.start_server` at a port of the gateway's; `server.local` says which.
+
+        `connected` gets asyncio's streams of each call, in a task of its own, and closes the
+        writer. Errors: `NetError`, e.g. `address in use`.
+        """
+        where = connections.target(host, port, netdir)
+        return await connections.start_server(self, connected, where, limit=limit, ssl=ssl)
+
+    async def datagrams(
+        self,
+        remote: PeerName | None = None,
+        *,
+        local: PeerName | None = None,
+        netdir: str | None = None,
+    ) -> Datagrams:
+        """Datagrams of the gateway's: to and from `remote`, or with everybody at `local`.
+
+        Hosts are names, addresses or `*`; port 0 is chosen. Errors: `NetError`.
+        """
+        return await open_datagrams(self, local, remote, netdir)
+
+    async def create_datagram_endpoint(
+        self,
+        protocol_factory: Callable[[], asyncio.DatagramProtocol],
+        local_addr: PeerName | None = None,
+        remote_addr: PeerName | None = None,
+        *,
+        netdir: str | None = None,
+    ) -> tuple[Endpoint, asyncio.DatagramProtocol]:
+        """`loop.create_datagram_endpoint` at the gateway: a transport and your protocol.
+
+        What ICMP says of a connected endpoint ends it, behind `error_received`. Errors: `NetError`.
+        """
+        opened = await self.datagrams(remote_addr, local=local_addr, netdir=netdir)
+        return endpoint(opened, protocol_factory)
+
+    async def resolve(self, host: str, *, netdir: str | None = None) -> list[str]:
+        """The addresses of a host as the gateway knows it, best first. Errors: `NetError`."""
+        return await lookup.resolve(self, host, netdir)
+
+    async def getaddrinfo(
+        self,
+        host: str,
+        port: int | str,
+        *,
+        family: int = 0,
+        type: int = 0,
+        netdir: str | None = None,
+    ) -> list[lookup.AddressInfo]:
+        """`socket.getaddrinfo` at the gateway: families, kinds, addresses. Errors: `NetError`."""
+        return await lookup.getaddrinfo(self, host, port, family=family, kind=type, netdir=netdir)
 
     async def cs(self, query: str, *, netdir: str | None = None) -> list[str]:
         """What the gateway's connection server replies. Errors: `NetError`."""
@@ -250,7 +347,11 @@ async def connect(
                 await wire.rpc(m.Tattach(ROOT, NOFID, user, aname), m.Rattach)
         except TimeoutError:
             raise NetError(f"{address} does not answer 9P: connection timed out") from None
-        yield Session(wire, chosen)
+        session = Session(wire, chosen)
+        try:
+            yield session
+        finally:
+            await session.sockets.linger()
     finally:
         await wire.close()
         if carrier is not None:

@@ -1,315 +1,43 @@
 """The same session for scripts without a loop: `with netrelay.sync.connect(...) as gateway:`.
 
-A thread runs a loop of its own, and each call here waits for a coroutine there. Ctrl-C in a wait
-cancels the coroutine, which flushes its request before the wait is over. Files, calls and announced
-ports are context managers that close what they stand for.
+A thread runs a loop of its own, and each call here waits for a coroutine there.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import threading
-from abc import ABC, abstractmethod
-from concurrent import futures
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING
 
 from netrelay.client import session as sessions
+from netrelay.client.blocking import (
+    Connection,
+    Loop,
+    SyncAnnounced,
+    SyncDatagrams,
+    SyncFile,
+    SyncFrames,
+    SyncPings,
+)
 from netrelay.client.frames import ALL_TYPES
-from netrelay.client.pings import SIZE, TIMEOUT_S
-from netrelay.errors import UsageError
+from netrelay.client.pings import SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
-    from types import TracebackType
+    import socket
+    from collections.abc import Iterator
 
-    from netrelay.client.files import File
-    from netrelay.client.frames import Frames
-    from netrelay.client.network import Announced, Call
-    from netrelay.client.pings import Pings, Reply
-    from netrelay.client.streams import PeerName, Reader, Writer
+    from netrelay.client.lookup import AddressInfo
+    from netrelay.client.streams import PeerName
     from netrelay.client.tables import Conversation
     from netrelay.texts.interfaces import Interface
     from netrelay.texts.neighbours import Neighbour
     from netrelay.texts.routes import Route
     from netrelay.types import Stat
 
-_R = TypeVar("_R")
-
-
-class _Loop:
-    """A loop in a thread; `run` may be called from any other thread."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name="netrelay-sync", daemon=True
-        )
-        self._thread.start()
-
-    def run(self, work: Coroutine[object, object, _R]) -> _R:
-        """Run a coroutine to its end; interrupted, cancel it and wait until it has cleaned up.
-
-        Errors: `UsageError` when the session's block is over.
-        """
-        outcome: futures.Future[_R] = futures.Future()
-        tasks: list[asyncio.Task[_R]] = []
-
-        def begin() -> None:
-            tasks.append(self._loop.create_task(work))
-            tasks[0].add_done_callback(lambda done: _pass_on(done, outcome))
-
-        def give_up() -> None:
-            # Behind `begin`: if there is no task by now, there never will be.
-            if tasks:
-                tasks[0].cancel()
-            else:
-                work.close()
-                _cancel(outcome)
-
-        try:
-            try:
-                self._loop.call_soon_threadsafe(begin)
-            except RuntimeError:
-                work.close()
-                raise UsageError("the session is closed: its `with` block is over") from None
-            return outcome.result()
-        except KeyboardInterrupt:
-            self._loop.call_soon_threadsafe(give_up)
-            futures.wait((outcome,))
-            raise
-
-    def call(self, function: Callable[[], object]) -> None:
-        """Run a function of the loop's thread."""
-
-        async def work() -> None:
-            function()
-
-        self.run(work())
-
-    def close(self) -> None:
-        """Stop the loop, its thread and those that looked names up."""
-        self.run(self._loop.shutdown_default_executor())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-
-def _cancel(outcome: futures.Future[_R]) -> None:
-    outcome.cancel()
-    outcome.set_running_or_notify_cancel()
-
-
-def _pass_on(done: asyncio.Task[_R], outcome: futures.Future[_R]) -> None:
-    if done.cancelled():
-        _cancel(outcome)
-    elif (error := done.exception()) is not None:
-        outcome.set_exception(error)
-    else:
-        outcome.set_result(done.result())
-
-
-class _Closing(ABC):
-    """What `with` closes at the end of its block."""
-
-    def __enter__(self) -> Self:
-        """Nothing to do: it is open."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
-
-    @abstractmethod
-    def close(self) -> None:
-        """Give up what it stands for; once is enough."""
-
-
-class SyncFile(_Closing):
-    """An open file; see `netrelay.client.files.File`."""
-
-    def __init__(self, loop: _Loop, file: File) -> None:
-        self._loop = loop
-        self._file = file
-
-    def read(self, count: int = -1) -> bytes:
-        """Up to `count` bytes in one read; everything up to the end if it is negative."""
-        return self._loop.run(self._file.read(count))
-
-    def write(self, data: bytes) -> int:
-        """Write everything; the bytes taken."""
-        return self._loop.run(self._file.write(data))
-
-    def seek(self, offset: int) -> None:
-        """Go to a byte counted from the start."""
-        self._loop.call(lambda: self._file.seek(offset))
-
-    def stat(self) -> Stat:
-        """The stat record."""
-        return self._loop.run(self._file.stat())
-
-    def close(self) -> None:
-        """Clunk the fid."""
-        self._loop.call(self._file.close)
-
-
-class Connection(_Closing):
-    """A call, read and written by blocking methods; iterate over its lines."""
-
-    def __init__(self, loop: _Loop, reader: Reader, writer: Writer) -> None:
-        self._loop = loop
-        self._reader = reader
-        self._writer = writer
-
-    def read(self, n: int = -1) -> bytes:
-        """Up to `n` bytes, or all up to the end if it is negative."""
-        return self._loop.run(self._reader.read(n))
-
-    def readexactly(self, n: int) -> bytes:
-        """Exactly `n` bytes. Errors: `asyncio.IncompleteReadError`."""
-        return self._loop.run(self._reader.readexactly(n))
-
-    def readline(self) -> bytes:
-        """A line with its newline."""
-        return self._loop.run(self._reader.readline())
-
-    def readuntil(self, separator: bytes = b"\n") -> bytes:
-        """Everything up to and with the separator. Errors: `asyncio.IncompleteReadError`."""
-        return self._loop.run(self._reader.readuntil(separator))
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Lines, one after the other."""
-        return iter(self.readline, b"")
-
-    def write(self, data: bytes) -> None:
-        """Write everything. Blocks when the other end does not read."""
-
-        async def work() -> None:
-            self._writer.write(data)
-            await self._writer.drain()
-
-        self._loop.run(work())
-
-    def write_eof(self) -> None:
-        """End our direction; reading goes on."""
-        self._loop.call(self._writer.write_eof)
-
-    @property
-    def remote(self) -> PeerName:
-        """The address and port of the other end, as the gateway sees it."""
-        return self._writer.peer
-
-    def close(self) -> None:
-        """Hang up behind what was written. Errors: `NetError` if some of it was not."""
-        self._loop.call(self._writer.close)
-        self._loop.run(self._writer.wait_closed())
-
-
-class SyncCall:
-    """A call that has come and waits for a decision."""
-
-    def __init__(self, loop: _Loop, call: Call) -> None:
-        self._loop = loop
-        self._call = call
-
-    @property
-    def remote(self) -> PeerName:
-        """Who calls."""
-        return self._call.remote
-
-    def accept(self) -> Connection:
-        """Take it."""
-        return Connection(self._loop, *self._loop.run(self._call.accept()))
-
-    def reject(self) -> None:
-        """Reset it."""
-        self._loop.run(self._call.reject())
-
-
-class SyncAnnounced(_Closing):
-    """An announced port: iterate over its calls."""
-
-    def __init__(self, loop: _Loop, announced: Announced) -> None:
-        self._loop = loop
-        self._announced = announced
-
-    def __iter__(self) -> Iterator[SyncCall]:
-        """Wait for calls, one after the other, until the announcement is hung up."""
-        with contextlib.suppress(StopAsyncIteration):
-            while True:
-                yield SyncCall(self._loop, self._loop.run(self._next()))
-
-    def listen(self) -> SyncCall:
-        """Wait for a call. Errors: `NetError`."""
-        return SyncCall(self._loop, self._loop.run(self._announced.listen()))
-
-    def local(self) -> PeerName:
-        """The address and port that callers reach."""
-        return self._loop.run(self._announced.local())
-
-    def close(self) -> None:
-        """End the announcement."""
-        self._loop.call(self._announced.close)
-
-    async def _next(self) -> Call:
-        return await anext(self._announced)
-
-
-class SyncFrames(_Closing):
-    """Frames of an interface: iterate over them."""
-
-    def __init__(self, loop: _Loop, frames: Frames) -> None:
-        self._loop = loop
-        self._frames = frames
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Wait for frames, one after the other."""
-        with contextlib.suppress(StopAsyncIteration):
-            while True:
-                yield self._loop.run(self._next())
-
-    def write(self, frame: bytes) -> None:
-        """Send a frame."""
-        self._loop.run(self._frames.write(frame))
-
-    def stats(self) -> dict[str, str]:
-        """What the interface counts."""
-        return self._loop.run(self._frames.stats())
-
-    def close(self) -> None:
-        """Give the slot back."""
-        self._loop.call(self._frames.close)
-
-    async def _next(self) -> bytes:
-        return await anext(self._frames)
-
-
-class SyncPings(_Closing):
-    """Pings of one host, one after the other; `address` is the host's, in numbers."""
-
-    def __init__(self, loop: _Loop, pings: Pings) -> None:
-        self._loop = loop
-        self._pings = pings
-        self.address = pings.address
-
-    def ping(self, timeout_s: float = TIMEOUT_S) -> Reply:
-        """Send a request and wait for its reply. Errors: `TimeoutError`, `NetError`."""
-        return self._loop.run(self._pings.ping(timeout_s))
-
-    def close(self) -> None:
-        """End the conversation."""
-        self._loop.call(self._pings.close)
-
 
 class SyncSession:
     """`Session`, waiting. Every method blocks; errors are the same."""
 
-    def __init__(self, loop: _Loop, session: sessions.Session) -> None:
+    def __init__(self, loop: Loop, session: sessions.Session) -> None:
         self._loop = loop
         self._session = session
 
@@ -344,6 +72,40 @@ class SyncSession:
     def dial(self, text: str) -> Connection:
         """Call a dial string from the gateway."""
         return Connection(self._loop, *self._loop.run(self._session.dial(text)))
+
+    def dial_socket(self, text: str) -> socket.socket:
+        """A blocking socket of a call from the gateway; see `netrelay.Session.dial_socket`."""
+        made = self._loop.run(self._session.dial_socket(text))
+        made.setblocking(True)
+        return made
+
+    def datagrams(
+        self,
+        remote: PeerName | None = None,
+        *,
+        local: PeerName | None = None,
+        netdir: str | None = None,
+    ) -> SyncDatagrams:
+        """Datagrams of the gateway's; see `netrelay.Session.datagrams`."""
+        work = self._session.datagrams(remote, local=local, netdir=netdir)
+        return SyncDatagrams(self._loop, self._loop.run(work))
+
+    def resolve(self, host: str, *, netdir: str | None = None) -> list[str]:
+        """The addresses of a host as the gateway knows it, best first."""
+        return self._loop.run(self._session.resolve(host, netdir=netdir))
+
+    def getaddrinfo(
+        self,
+        host: str,
+        port: int | str,
+        *,
+        family: int = 0,
+        type: int = 0,
+        netdir: str | None = None,
+    ) -> list[AddressInfo]:
+        """`socket.getaddrinfo` at the gateway."""
+        found = self._session.getaddrinfo(host, port, family=family, type=type, netdir=netdir)
+        return self._loop.run(found)
 
     def announce(self, text: str) -> SyncAnnounced:
         """Announce a port at the gateway."""
@@ -400,7 +162,7 @@ def connect(
     address: str, *, uname: str | None = None, aname: str = "", core: str | None = None
 ) -> Iterator[SyncSession]:
     """Connect, attach and give the session; see `netrelay.connect`."""
-    loop = _Loop()
+    loop = Loop()
     try:
         context = sessions.connect(address, uname=uname, aname=aname, core=core)
         session = loop.run(context.__aenter__())
