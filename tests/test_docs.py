@@ -1,4 +1,4 @@
-"""What the README says works when it is typed in, and its links lead somewhere.
+"""What the README and docs/embedding.md say works when it is typed in, and links lead somewhere.
 
 The blocks run as a reader would run them: the demo of `make run` first, then each console line and
 each Python example, in order, in one shell. Where we are root the shell gets a network of its own,
@@ -19,7 +19,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text()
 PAGES = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "benches").glob("*.md")]
 )
@@ -37,10 +36,10 @@ for line in 1 2 3; do read -r -t 30 -u 3 || exit 1; done
 """
 
 
-def console() -> list[tuple[str, str]]:
-    """The README's commands, each with what it is said to print."""
+def console(page: str) -> list[tuple[str, str]]:
+    """A page's commands, each with what it is said to print."""
     found: list[tuple[str, str]] = []
-    for language, body in BLOCK.findall(README):
+    for language, body in BLOCK.findall(page):
         if language == "console":
             for step in re.split(r"^\$ ", body, flags=re.MULTILINE)[1:]:
                 command, _, output = step.partition("\n")
@@ -77,8 +76,9 @@ def in_a_shell(commands: list[str]) -> list[str]:
 
 @pytest.mark.timeout(180)
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_readme_does_what_it_says() -> None:
-    steps = console()
+@pytest.mark.parametrize("name", ["README.md", "docs/embedding.md"])
+def test_a_page_does_what_it_says(name: str) -> None:
+    steps = console((ROOT / name).read_text())
     assert len(steps) > 5
     printed = in_a_shell([command for command, _ in steps])
     for (command, wanted), got in zip(steps, printed, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import ipaddress
 import ssl
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,18 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 A_DAY = datetime.timedelta(days=1)
 
 
-def authority(folder: Path, *hosts: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+def authority(
+    folder: Path, *hosts: str, addresses: Sequence[str] = ()
+) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """What a server of these hosts has, and what a client has who believes it."""
+    names = [x509.DNSName(host) for host in hosts]
+    numbers = [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0])])
     now = datetime.datetime.now(datetime.UTC)
@@ -30,7 +36,7 @@ def authority(folder: Path, *hosts: str) -> tuple[ssl.SSLContext, ssl.SSLContext
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - A_DAY)
         .not_valid_after(now + A_DAY)
-        .add_extension(x509.SubjectAlternativeName(list(map(x509.DNSName, hosts))), critical=False)
+        .add_extension(x509.SubjectAlternativeName([*names, *numbers]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )

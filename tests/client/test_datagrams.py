@@ -67,6 +67,33 @@ def test_one_that_is_announced_says_who_sends(
     with_gateway(core, tmp_path, use)
 
 
+def test_a_refused_datagram_is_told_and_ends_nothing(
+    core: Core, tmp_path: Path, peer: socket.socket
+) -> None:
+    """As by a socket: once, by whatever is asked next, even if that waits already."""
+
+    async def use(session: netrelay.Session) -> None:
+        async with await session.datagrams(local=("127.0.0.1", 0)) as opened:
+            waiting = asyncio.create_task(opened.receive())
+            await opened.send(b"x", ("169.254.169.254", 80))
+            with pytest.raises(netrelay.NetError, match="permission denied"):
+                await waiting
+            peer.sendto(b"hello", opened.local)
+            assert await opened.receive() == (b"hello", peer.getsockname())
+            assert not opened.over
+        transport, protocol = await session.create_datagram_endpoint(
+            Noting, local_addr=("127.0.0.1", 0)
+        )
+        assert isinstance(protocol, Noting)
+        transport.sendto(b"x", ("169.254.169.254", 80))
+        assert [await protocol.told.get() for _ in range(2)] == ["made", "permission denied"]
+        peer.sendto(b"hello", transport.get_extra_info("sockname"))
+        assert await protocol.told.get() == (b"hello", peer.getsockname())
+        transport.close()
+
+    with_gateway(core, tmp_path, use)
+
+
 def test_what_icmp_says_is_told(core: Core, tmp_path: Path, peer: socket.socket) -> None:
     nobody = peer.getsockname()
     peer.close()

@@ -1,8 +1,8 @@
 """Datagrams of the gateway's network (udp of ip(3)), and asyncio's endpoint made of them.
 
 With a remote end every datagram is a Twrite or a Tread of data. With a local one alone `headers` is
-on: whoever sends is told, and each datagram says where it goes. What was sent is not waited for:
-what the network refuses is told behind it, as to any sender of datagrams.
+on: whoever sends is told, and each datagram says where it goes. What was sent is not waited for: a
+refusal is told by the next `send` or `receive`, as a socket tells it.
 """
 
 from __future__ import annotations
@@ -59,7 +59,6 @@ class Datagrams:
         self._unanswered = 0
         self._room = asyncio.Event()
         self._room.set()
-        self._refused: NetError | None = None
 
     async def __aenter__(self) -> Self:
         """Nothing to do: it is open."""
@@ -91,7 +90,8 @@ class Datagrams:
     async def receive(self) -> tuple[bytes, PeerName]:
         """The next datagram and its sender. Cancelled, it takes none.
 
-        Errors: `NetError` behind the last one: what ICMP said, or `i/o on hungup channel`.
+        Errors: `NetError`, once, for a datagram that was refused; behind the last one that comes,
+        what ICMP said, or `i/o on hungup channel`.
         """
         try:
             return await anext(self)
@@ -109,9 +109,7 @@ class Datagrams:
 
     def send_now(self, datagram: bytes, to: PeerName | None = None) -> None:
         """Send one without waiting for room. Errors: as `send`; `UsageError` for no address."""
-        refused, self._refused = self._refused, None
-        if refused is not None:
-            raise refused
+        self._packets.check()
         packet = self._head(to) + bytes(datagram)
         self._wire.submit(
             m.Twrite(self._data.fid, 0, packet), lambda outcome: self._sent(outcome, len(packet))
@@ -119,6 +117,11 @@ class Datagrams:
         self._unanswered += len(packet)
         if self._unanswered > HIGH:
             self._room.clear()
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will come."""
+        return self._packets.over
 
     @property
     def room(self) -> asyncio.Event:
@@ -146,7 +149,7 @@ class Datagrams:
         if self._unanswered <= LOW:
             self._room.set()
         if isinstance(outcome.message, m.Rerror):
-            self._refused = NetError(outcome.message.ename, outcome.message.errno or None)
+            self._packets.say(NetError(outcome.message.ename, outcome.message.errno or None))
 
 
 async def open_datagrams(
@@ -223,12 +226,14 @@ class Endpoint(asyncio.DatagramTransport):
         asyncio.get_running_loop().call_soon(self._protocol.connection_lost, error)
 
     async def _read(self) -> None:
-        try:
-            async for datagram, sender in self._datagrams:
-                self._protocol.datagram_received(datagram, sender)
-        except NetError as error:
-            self._protocol.error_received(error)
-            self._lose(error)
+        while not self._closing:
+            try:
+                async for datagram, sender in self._datagrams:
+                    self._protocol.datagram_received(datagram, sender)
+            except NetError as error:
+                self._protocol.error_received(error)
+                if self._datagrams.over:
+                    self._lose(error)
 
     async def _resume(self) -> None:
         await self._datagrams.room.wait()

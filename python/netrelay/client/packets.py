@@ -42,6 +42,8 @@ class Packets:
         self._came: deque[bytes] = deque()
         self._news = asyncio.Event()
         self._error: NetError | None = None
+        # Told once, to whoever asks first.
+        self._said: NetError | None = None
         self._stopped = False
         self._ask()
 
@@ -57,6 +59,7 @@ class Packets:
         while not self._came:
             if self._stopped:
                 raise StopAsyncIteration
+            self.check()
             if self._error is not None:
                 raise self._error
             self._news.clear()
@@ -69,6 +72,22 @@ class Packets:
     def pending(self) -> int:
         """How many have come that nobody has taken yet."""
         return len(self._came)
+
+    @property
+    def over(self) -> bool:
+        """Whether no more will come."""
+        return self._error is not None or self._stopped
+
+    def say(self, error: NetError) -> None:
+        """Tell of something that does not end it: who waits for a packet, or `check`."""
+        self._said = error
+        self._news.set()
+
+    def check(self) -> None:
+        """Errors: what was said, once."""
+        said, self._said = self._said, None
+        if said is not None:
+            raise said
 
     def stop(self) -> None:
         """Ask for no more; those that nobody has taken are gone."""
