@@ -89,8 +89,11 @@ class GatewayCore(Protocol):
     def listen(self, fd: int, /) -> None:
         """Take over the descriptor of a listening stream socket."""
 
-    def serve(self, fd: int, /) -> None:
-        """Take over the descriptor of a connected stream socket: one session."""
+    def serve(self, fd: int, root: str = "", /) -> None:
+        """Take over the descriptor of a connected stream socket: one session.
+
+        Its attaches see the subtree `root` of what is exported.
+        """
 
     def upcall_fd(self) -> int:
         """Readable when questions wait."""

@@ -15,6 +15,8 @@ from netrelay.gateway.grants import GRANTS
 from netrelay.namespace import Namespace
 from netrelay.stacks import parse_stack
 
+EXPORTFS = "tcp!127.0.0.1!17007"
+
 
 @click.command(
     short_help="Serve this machine's network.",
@@ -51,6 +53,10 @@ from netrelay.stacks import parse_stack
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Compose what attaches see: lines of a namespace file (bind '#I1' /net).",
 )
+@click.option("--plan9-exportfs", "plan9_exportfs", metavar="[ADDR]", multiple=True,
+              is_flag=False, flag_value=EXPORTFS,
+              help="Serve what 4th edition's import speaks, too, in clear, at ADDR (repeatable; "
+              f"{EXPORTFS} unless given).")  # fmt: skip
 @click.option("--insecure-no-auth", is_flag=True, help="Listen off loopback, open to all.")
 @click.option("--grace", metavar="SECONDS", default=GRACE_S, type=click.FloatRange(0),
               show_default=True,
@@ -69,6 +75,7 @@ def export(
     grant: tuple[str, ...],
     ethers: tuple[str, ...],
     namespace: Path | None,
+    plan9_exportfs: tuple[str, ...],
     insecure_no_auth: bool,
     grace: float,
     session_timeout: int,
@@ -89,6 +96,7 @@ def export(
             grant=grant,
             ethers=ethers,
             namespace=space,
+            plan9_exportfs=plan9_exportfs,
             insecure_no_auth=insecure_no_auth,
             grace_s=grace,
             session_timeout_s=session_timeout,
@@ -101,6 +109,8 @@ def export(
 def _announce(served: gateway.Gateway) -> None:
     for address in served.addresses:
         click.echo(f"netrelay: listening on {address}", err=True)
+    for address in served.exportfs_addresses:
+        click.echo(f"netrelay: listening on {address}, for old import", err=True)
 
 
 def _explain(served: gateway.Gateway, grace: float) -> None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Self
 from netrelay import core as cores
 from netrelay.errors import UsageError
 from netrelay.gateway import listeners
+from netrelay.gateway.exportfs import Exportfs
 from netrelay.gateway.grants import check_ethers, check_grants, check_networks
 from netrelay.gateway.host.network import HostNetwork
 from netrelay.gateway.signals import stop_signals
@@ -59,9 +60,10 @@ class Gateway:
     would refuse. `stacks` are served beside `/net`, each as `NAME=netns:NS`, `NAME=dev:IFACE`
     or `NAME=addr:IP`. `grant` names what needs a grant (docs/tree.md 8), `ethers` the interfaces
     whose frames are given away (docs/ether.md). `namespace` is what attaches see
-    (docs/namespaces.md), `/net` and `/net.NAME` without one. `grace_s` is how long conversations
-    may go on at the end. `core` is `rust`, `python` or None for the best there is. Errors on entry:
-    `UsageError`, `NetError`.
+    (docs/namespaces.md), `/net` and `/net.NAME` without one. At the addresses of `plan9_exportfs`
+    old `import` is served, in clear (docs/protocol.md, section 8). `grace_s` is how long
+    conversations may go on at the end. `core` is `rust`, `python` or None for the best there is.
+    Errors on entry: `UsageError`, `NetError`.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Gateway:
         grant: Sequence[str] = (),
         ethers: Sequence[str] = (),
         namespace: Namespace | None = None,
+        plan9_exportfs: Sequence[str] = (),
         insecure_no_auth: bool = False,
         grace_s: float = GRACE_S,
         session_timeout_s: int = SESSION_TIMEOUT_S,
@@ -82,6 +85,7 @@ class Gateway:
         resolver: Resolver | None = None,
     ) -> None:
         self._wanted = [parse_address(text) for text in addresses]
+        self._wanted_of_old = [_of_tcp(text) for text in plan9_exportfs]
         self._owner = own_user()
         self._config = GatewayConfig(
             host_owner=self._owner,
@@ -107,8 +111,10 @@ class Gateway:
         self._resolvers: dict[str, SystemResolver] = {}
         self._networks: dict[str, HostNetwork] = {}
         self._il: list[Listener] = []
+        self._exportfs: Exportfs | None = None
         self._ended = False
         self.addresses: list[Address] = []
+        self.exportfs_addresses: list[Address] = []
 
     async def __aenter__(self) -> Self:
         """Bind, serve and answer. Blocks on the lookup of a listener's name only."""
@@ -118,6 +124,9 @@ class Gateway:
             for address in self._wanted:
                 if not isinstance(address, IlAddress):
                     sockets += map(undo.enter_context, self._bind(address))
+            of_old: list[socket.socket] = []
+            for address in self._wanted_of_old:
+                of_old += map(undo.enter_context, self._bind(address))
             self._resolvers.update(resolvers(self._config.stacks))
             undo.callback(self._close_resolvers)
             if self._resolver is None:
@@ -140,6 +149,9 @@ class Gateway:
             self.addresses.append(listeners.bound_address(listener))
             listener.setblocking(False)
             self._core.listen(listener.detach())
+        if of_old:
+            self.exportfs_addresses += map(listeners.bound_address, of_old)
+            self._exportfs = Exportfs(core, self._core, of_old)
         return self
 
     async def __aexit__(
@@ -159,6 +171,8 @@ class Gateway:
         grace_s = self._grace_s if grace_s is None else grace_s
         for listener in self._il:
             listener.stop()
+        if self._exportfs is not None:
+            await self._exportfs.close()
         self._core.stop_listening()
         self._core.shutdown(grace_s)
         try:
@@ -253,6 +267,14 @@ async def export(
             if not closing.done():
                 gateway.abort()
             await closing
+
+
+def _of_tcp(text: str) -> TcpAddress:
+    """Where old import is served. Errors: `UsageError`."""
+    address = parse_address(text)
+    if not isinstance(address, TcpAddress):
+        raise UsageError(f"old import calls by TCP, and {text} is none: write tcp!host!port")
+    return address
 
 
 def _unlink(addresses: Sequence[Address]) -> None:

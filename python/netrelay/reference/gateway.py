@@ -56,10 +56,10 @@ class Gateway:
         listener.setblocking(False)
         self._call(lambda: self._add_listener(listener))
 
-    def serve(self, fd: int) -> None:
+    def serve(self, fd: int, root: str = "") -> None:
         """Take over the descriptor of a connected stream socket: one session."""
         sock = socket.socket(fileno=fd)
-        if self._call(lambda: self._begin(sock)) is None:
+        if self._call(lambda: self._begin(sock, root)) is None:
             sock.close()
 
     def upcall_fd(self) -> int:
@@ -185,7 +185,7 @@ class Gateway:
             return
         self._begin(sock)
 
-    def _begin(self, sock: socket.socket) -> bool:
+    def _begin(self, sock: socket.socket, root: str = "") -> bool:
         """Serve a new session; one too many is hung up on, and what comes after the end."""
         if self._stopping or len(self._sessions) >= self._shared.config.limits.sessions:
             sock.close()
@@ -195,7 +195,7 @@ class Gateway:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             # A dead importer must not hold ports for ever.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        self._sessions.add(Session(self._shared, sock, self._session_over))
+        self._sessions.add(Session(self._shared, sock, self._session_over, root))
         self._shared.count("sessions", 1)
         self._shared.count("accepted", 1)
         return True

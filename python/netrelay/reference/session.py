@@ -36,13 +36,17 @@ class Session:
     """A session, from accept to its end; `over` is called once."""
 
     def __init__(
-        self, shared: Shared, sock: socket.socket, over: Callable[[Session], None]
+        self,
+        shared: Shared,
+        sock: socket.socket,
+        over: Callable[[Session], None],
+        root: str = "",
     ) -> None:
         limits = shared.config.limits
         self.server = ServerSession(
             max_fids=limits.session_fids, max_requests=limits.session_requests
         )
-        self.files = Files(shared)
+        self.files = Files(shared, root)
         self.leaving = False
         self._shared = shared
         self._watch = Watch(shared.loop, sock)

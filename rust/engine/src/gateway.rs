@@ -18,7 +18,7 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use crate::config::{Config, Namespace};
 use crate::error::EngineError;
-use crate::mailbox::{Mail, Mailbox};
+use crate::mailbox::{Arrival, Mail, Mailbox};
 use crate::shared::Shared;
 use crate::tree::qid::StackId;
 use crate::upcall::{Upcall, Verdict};
@@ -85,16 +85,17 @@ impl Gateway {
         Ok(())
     }
 
-    /// Serves one session over `transport`: a connected stream socket, whoever made it.
+    /// Serves one session over `transport`: a connected stream socket, whoever made it. Its attaches
+    /// see the subtree `root` of what is exported.
     ///
     /// Owns: it is closed when the session ends, or at once if there are too many.
     ///
     /// # Errors
     /// The descriptor can't be made non-blocking.
-    pub fn serve(&self, transport: OwnedFd) -> Result<(), EngineError> {
+    pub fn serve(&self, transport: OwnedFd, root: &str) -> Result<(), EngineError> {
         rustix::io::ioctl_fionbio(&transport, true)
             .map_err(|error| EngineError::new("ioctl", error))?;
-        self.shared.mail(0, Mail::Transport(transport));
+        self.shared.mail(0, Mail::Arrival(Arrival { transport, root: root.into() }));
         Ok(())
     }
 

@@ -47,13 +47,27 @@ pub(crate) struct SessionKey {
     pub(crate) serial: u32,
 }
 
+/// A session that is to be served.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) transport: OwnedFd,
+    /// The subtree of what is exported that its attaches see; empty for all.
+    pub(crate) root: Box<str>,
+}
+
+impl From<OwnedFd> for Arrival {
+    fn from(transport: OwnedFd) -> Self {
+        Self { transport, root: Box::default() }
+    }
+}
+
 /// One message to a worker.
 #[derive(Debug)]
 pub(crate) enum Mail {
-    /// Serve this transport.
-    Session(OwnedFd),
-    /// Give this transport, which no listener of ours has accepted, to whose turn it is.
-    Transport(OwnedFd),
+    /// Serve this.
+    Session(Arrival),
+    /// Give this, which no listener of ours has accepted, to whose turn it is.
+    Arrival(Arrival),
     /// Accept sessions from this listener.
     Listener(OwnedFd),
     /// Do this on a conversation of yours for a request of another worker.

@@ -23,7 +23,7 @@ use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepidle, set_tcp_nodel
 use rustix::net::{SocketFlags, accept_with};
 use slab::Slab;
 
-use crate::mailbox::{Mail, Mailbox, SessionKey, Waiter};
+use crate::mailbox::{Arrival, Mail, Mailbox, SessionKey, Waiter};
 use crate::net::host::Host;
 use crate::net::operation::Outcome;
 use crate::net::{Event, Net};
@@ -325,10 +325,10 @@ impl Worker {
         let mut mail: VecDeque<Mail> = mail.unwrap_or_default();
         while let Some(letter) = mail.pop_front() {
             match letter {
-                Mail::Session(transport) => self.adopt(transport),
-                Mail::Transport(transport) if self.open => self.deal(transport),
+                Mail::Session(arrival) => self.adopt(arrival),
+                Mail::Arrival(arrival) if self.open => self.deal(arrival),
                 Mail::Listener(listener) if self.open => self.add_listener(listener),
-                Mail::Transport(_) | Mail::Listener(_) => {}
+                Mail::Arrival(_) | Mail::Listener(_) => {}
                 Mail::Operation { waiter, key, operation } => {
                     if let Some(outcome) = self.net.perform(key, waiter, operation) {
                         self.mail_outcome(waiter, outcome);
@@ -417,7 +417,7 @@ impl Worker {
         for _ in 0..ACCEPTS {
             let Some(listener) = self.listeners.get(slot as usize) else { return };
             match accept_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
-                Ok(transport) => self.deal(transport),
+                Ok(transport) => self.deal(transport.into()),
                 Err(Errno::AGAIN) => return,
                 Err(Errno::INTR | Errno::CONNABORTED) => {}
                 Err(_) => {
@@ -431,7 +431,7 @@ impl Worker {
     }
 
     /// Gives a new session to the worker whose turn it is.
-    fn deal(&mut self, transport: OwnedFd) {
+    fn deal(&mut self, arrival: Arrival) {
         let shared = &self.net.host.shared;
         let workers = shared.workers().len();
         let sessions = usize::try_from(shared.stats.sessions.get()).unwrap_or(usize::MAX);
@@ -441,28 +441,28 @@ impl Worker {
         shared.stats.sessions.add(1);
         shared.stats.accepted.add(1);
         // A Unix socket has neither delay nor silence, and refuses.
-        let _ = set_tcp_nodelay(&transport, true)
-            .and_then(|()| set_socket_keepalive(&transport, true))
-            .and_then(|()| set_tcp_keepidle(&transport, SILENCE));
+        let _ = set_tcp_nodelay(&arrival.transport, true)
+            .and_then(|()| set_socket_keepalive(&arrival.transport, true))
+            .and_then(|()| set_tcp_keepidle(&arrival.transport, SILENCE));
         let worker = self.turn_of;
         self.turn_of = if usize::from(worker) + 1 < workers { worker + 1 } else { 0 };
         if worker == self.net.host.worker {
-            self.adopt(transport);
+            self.adopt(arrival);
         } else {
-            shared.mail(worker, Mail::Session(transport));
+            shared.mail(worker, Mail::Session(arrival));
         }
     }
 
     /// Serves a new session; it was counted when it was accepted.
-    fn adopt(&mut self, transport: OwnedFd) {
+    fn adopt(&mut self, arrival: Arrival) {
         let entry = self.sessions.vacant_entry();
         let slot = u32::try_from(entry.key()).unwrap_or(u32::MAX);
-        if self.net.host.watch(transport.as_fd(), Source::Session(slot)).is_err() {
+        if self.net.host.watch(arrival.transport.as_fd(), Source::Session(slot)).is_err() {
             return self.net.host.shared.stats.sessions.sub(1);
         }
         self.next_serial = self.next_serial.wrapping_add(1);
         let key = SessionKey { slot, serial: self.next_serial };
-        let session = entry.insert(Session::new(transport, key, &self.net));
+        let session = entry.insert(Session::new(arrival, key, &self.net));
         self.net.host.schedule(session.deadline, Timer::Attach(slot));
         touch(session, &mut self.touched);
     }

@@ -45,11 +45,12 @@ impl Gateway {
         self.0.listen(listener).map_err(|error| refused(py, &error))
     }
 
-    /// Takes over the descriptor of a connected stream socket. Errors: `UsageError`, `NetError`.
-    #[pyo3(signature = (fd, /))]
-    fn serve(&self, py: Python<'_>, fd: i32) -> PyResult<()> {
+    /// Takes over the descriptor of a connected stream socket, whose attaches see the subtree
+    /// `root`. Errors: `UsageError`, `NetError`.
+    #[pyo3(signature = (fd, root = "", /))]
+    fn serve(&self, py: Python<'_>, fd: i32, root: &str) -> PyResult<()> {
         let transport = descriptor::owned(fd).map_err(|error| misused(py, error.to_string()))?;
-        self.0.serve(transport).map_err(|error| refused(py, &error))
+        self.0.serve(transport, root).map_err(|error| refused(py, &error))
     }
 
     /// Readable while questions wait.

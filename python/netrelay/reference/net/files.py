@@ -68,8 +68,10 @@ class OpenFile:
 class Files:
     """The open files of one session."""
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: Shared, root: str) -> None:
         self._shared = shared
+        # What of that which is exported attaches see.
+        self._root = f"{shared.config.root}/{root}"
         self._open: dict[int, OpenFile] = {}
         self._reached = Reached(shared)
         self._of_linux = False
@@ -187,7 +189,7 @@ class Files:
     def _attach(self, request: Request, message: m.Tattach) -> None:
         if message.afid != NOFID:
             raise refusal("NO_AUTHENTICATION")
-        root = walks.attach(self._shared.config.root, message.aname, self._shared)
+        root = walks.attach(self._root, message.aname, self._shared)
         self._reached.note(message.fid, root, root)
         request.answer(m.Rattach(self._seen(root)))
 

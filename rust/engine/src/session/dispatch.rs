@@ -97,6 +97,7 @@ impl Session {
         };
         let facts = net.host.facts();
         let top = walk::attach(&net.host.shared.config.root, &Position::ROOT, &facts);
+        let top = top.and_then(|top| walk::attach(&self.root, &top, &facts));
         match top.and_then(|top| walk::attach(asked.aname, &top, &facts)) {
             Ok(root) => {
                 let qid = root.seen(&facts).qid(&facts);

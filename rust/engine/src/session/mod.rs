@@ -42,7 +42,7 @@ use self::receive::Inbox;
 pub(crate) use self::receive::More;
 use self::replies::Replies;
 use self::rest::Rests;
-use crate::mailbox::{SessionKey, Waiter};
+use crate::mailbox::{Arrival, SessionKey, Waiter};
 use crate::net::operation::Outcome;
 use crate::net::{Event, Net};
 use crate::tree::qid::{File, Key, Node};
@@ -67,6 +67,8 @@ pub(crate) struct Session {
     /// It is in the list of those that may have something to send at the end of the turn.
     pub(crate) touched: bool,
     transport: OwnedFd,
+    /// What of that which is exported its attaches see.
+    root: Box<str>,
     server: Server,
     inbox: Inbox,
     replies: Replies,
@@ -97,8 +99,9 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// A session over `transport`, which is watched for it already.
-    pub(crate) fn new(transport: OwnedFd, key: SessionKey, net: &Net) -> Self {
+    /// A session over a transport that is watched for it already.
+    pub(crate) fn new(arrival: Arrival, key: SessionKey, net: &Net) -> Self {
+        let Arrival { transport, root } = arrival;
         let limits = &net.host.shared.config.limits;
         let config = ServerConfig {
             max_msize: limits.max_msize,
@@ -112,6 +115,7 @@ impl Session {
             queued: false,
             touched: false,
             transport,
+            root,
             server: Server::new(config),
             inbox: Inbox::default(),
             replies: Replies::default(),
