@@ -144,13 +144,13 @@ class Exportfs:
         try:
             carrier, encryption = words
         except ValueError:
-            await self._refuse(call, f"impo arguments invalid: {' '.join(['impo', *words])}")
+            await self._turn_away(call, f"impo arguments invalid: {' '.join(['impo', *words])}")
         if carrier != "nofilter":
-            await self._refuse(call, f"import filter argument unsupported: {carrier}")
+            await self._turn_away(call, f"import filter argument unsupported: {carrier}")
         if encryption != "clear":
-            await self._refuse(call, f"import encryption proto unsupported: {encryption}")
+            await self._turn_away(call, f"import encryption proto unsupported: {encryption}")
 
-    async def _refuse(self, call: socket.socket, why: str) -> None:
+    async def _turn_away(self, call: socket.socket, why: str) -> None:
         """Tell the caller where it looks next: in the reply to its Tversion (9front's exportfs)."""
         said = self._core.encode(NOTAG, m.Rerror(why, 0), Dialect.P2000)
         await asyncio.get_running_loop().sock_sendall(call, said)
